@@ -1,0 +1,235 @@
+"""The check of a table against its contract: every cell typed, every problem found at once."""
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lendplan.data.cells import Cells, ids_of, numbers_of, texts_of
+from lendplan.data.columns import ALLOCATIONS, CHURN, ENTERPRISES, RATINGS, Column, Contract
+from lendplan.data.findings import Finding, InputError, did_you_mean, listed, shown
+from lendplan.data.tables import RawTable
+
+__all__ = ["ALLOCATIONS", "CHURN", "ENTERPRISES", "NO_COLUMNS", "RATINGS", "Column", "Contract", "conform"]
+
+log = logging.getLogger(__name__)
+
+NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
+
+
+def conform(raw: RawTable, contract: Contract, columns: Mapping[str, str] = NO_COLUMNS) -> pd.DataFrame:
+    """Type a table by its contract, and check every cell.
+
+    Parameters
+    ----------
+    raw
+        The table as it was read.
+    contract
+        What it should hold.
+    columns
+        Our column name → theirs. Where theirs is not in the table, our own name is looked for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        (rows, columns): every column of the contract in its order, then the further ones in theirs. Text as
+        str objects with '' for blank, numbers as float64 with NaN for blank. Rows stand as in `raw`.
+
+    Raises
+    ------
+    InputError
+        With every problem at once, each with its line and column.
+    """
+    file = raw.name
+    findings: list[Finding] = []
+    ours = _our_names(raw, columns, findings)
+    _check_presence(raw, contract, columns, ours, findings)
+    if not len(raw.frame) and not contract.may_be_empty:
+        findings.append(Finding("has a header, but no row below it", file=file))
+    by_name = {column.name: column for column in contract.columns}
+    read: dict[str, NDArray[Any]] = {}
+    for theirs in raw.frame.columns:
+        name = ours[theirs]
+        if name in read:  # named twice: already a finding
+            continue
+        column = by_name.get(name, contract.extra)
+        cells = _read(raw.frame[theirs], column)
+        read[name] = cells.values
+        if column is contract.extra and not column.is_numeric:
+            _log_overlooked(cells, theirs, raw)  # nobody may ever ask for this column
+        else:
+            findings += _column_findings(cells, column, theirs, raw)
+        _log_changes(cells, theirs, raw)
+    if findings:
+        raise InputError(sorted(findings, key=lambda finding: finding.line or 0))
+    ordered: dict[str, NDArray[Any]] = {}
+    for name, column in by_name.items():
+        ordered[name] = read.pop(name) if name in read else _blank(column, len(raw.frame))
+    # Object columns are spelled out, or pandas 3 would turn them into Arrow text.
+    series = {name: pd.Series(values, dtype=values.dtype) for name, values in (ordered | read).items()}
+    return pd.DataFrame(series, columns=pd.Index(list(series), dtype=object), copy=False)
+
+
+def _our_names(raw: RawTable, columns: Mapping[str, str], findings: list[Finding]) -> dict[str, str]:
+    """Return their column name → ours, for each column of the table."""
+    theirs_all = [str(name) for name in raw.frame.columns]
+    ours = {theirs: theirs for theirs in theirs_all}
+    taken: dict[str, str] = {}
+    for name, theirs in columns.items():
+        if theirs not in ours:
+            continue
+        if theirs in taken:
+            message = f"is named both {taken[theirs]!r} and {name!r} in `columns`; a column has one meaning"
+            findings.append(Finding(message, file=raw.name, line=1, key=theirs))
+        elif name != theirs and name in ours and name not in columns.values():
+            message = (
+                f"is called {theirs!r} by `columns`, but a column {name!r} is there too; rename or delete one"
+            )
+            findings.append(Finding(message, file=raw.name, line=1, key=name))
+        else:
+            taken[theirs] = ours[theirs] = name
+    return ours
+
+
+def _check_presence(
+    raw: RawTable,
+    contract: Contract,
+    columns: Mapping[str, str],
+    ours: Mapping[str, str],
+    findings: list[Finding],
+) -> None:
+    present = set(ours.values())
+    free = [theirs for theirs, name in ours.items() if name not in contract]
+
+    def told(name: str) -> str:
+        theirs = columns.get(name)
+        return f"{name!r}" if theirs is None else f"{theirs!r} (our {name!r})"
+
+    def hint(name: str) -> str:
+        near = did_you_mean(columns.get(name, name), free) or did_you_mean(name, free)
+        return near or "; name it under `columns` where it is called otherwise"
+
+    for column in contract.columns:
+        if column.required and column.name not in present:
+            message = (
+                f"column {told(column.name)} is missing{hint(column.name)} (it has {listed(list(ours), 12)})"
+            )
+            findings.append(Finding(message, file=raw.name, line=1))
+    for group in contract.any_of:
+        if present.isdisjoint(group):
+            message = f"needs a column {' or '.join(map(told, group))}{hint(group[0])}"
+            findings.append(Finding(message, file=raw.name, line=1))
+
+
+def _read(series: pd.Series, column: Column) -> Cells:
+    if column.is_numeric:
+        return numbers_of(series, is_share=column.kind == "fraction")
+    return ids_of(series) if column.kind == "id" else texts_of(series)
+
+
+def _blank(column: Column, rows: int) -> NDArray[Any]:
+    return np.full(rows, np.nan) if column.is_numeric else np.full(rows, "", dtype=object)
+
+
+def _column_findings(cells: Cells, column: Column, key: str, raw: RawTable) -> list[Finding]:
+    faults = list(cells.faults)
+    at_fault = {row for row, _ in faults}
+    if column.is_numeric:
+        faults += _range_faults(cells.values, column)
+    elif column.kind == "id":
+        faults += _repeated(cells.values, raw)
+    elif column.kind == "choice":
+        known = np.isin(cells.values, [*column.choices, ""])
+        faults += [
+            (
+                int(row),
+                f"{shown(cells.values[row])} is none of {column.range}"
+                f"{did_you_mean(cells.values[row], column.choices)}",
+            )
+            for row in np.flatnonzero(~known)
+        ]
+    if column.filled and column.kind != "id" and None not in at_fault:
+        blank = np.isnan(cells.values) if column.is_numeric else cells.values == ""
+        faults += [
+            (int(row), "is blank; a value is needed")
+            for row in np.flatnonzero(blank)
+            if int(row) not in at_fault
+        ]
+    return [
+        Finding(message, file=raw.name, line=1 if row is None else int(raw.line[row]), key=key)
+        for row, message in faults
+    ]
+
+
+def _range_faults(values: NDArray[np.float64], column: Column) -> list[tuple[int | None, str]]:
+    faults: list[tuple[int | None, str]] = []
+    with np.errstate(invalid="ignore"):
+        if column.low is not None:
+            faults += [
+                (int(row), f"{values[row]:g} is below {column.low:g}")
+                for row in np.flatnonzero(values < column.low)
+            ]
+        if column.above is not None:
+            faults += [
+                (int(row), f"{values[row]:g} is not above {column.above:g}; leave it blank for none")
+                for row in np.flatnonzero(values <= column.above)
+            ]
+        if column.high is not None:
+            faults += [
+                (
+                    int(row),
+                    f"{values[row]:.12g} is above {column.high:g}{_likely_fraction(values[row], column)}",
+                )
+                for row in np.flatnonzero(values > column.high)
+            ]
+    return faults
+
+
+def _likely_fraction(value: float, column: Column) -> str:
+    """Return what a number above 1 most likely stands for, as a question."""
+    if column.kind != "fraction" or value > 10_000:
+        return ""
+    written = f"{value:.12g}%" if value <= 100 else f"{value:.12g}bp"
+    return f"; did you mean {written} or {value / (100 if value <= 100 else 10_000):.12g}?"
+
+
+def _repeated(ids: NDArray[np.object_], raw: RawTable) -> list[tuple[int | None, str]]:
+    index = pd.Index(ids, dtype=object)
+    again = np.flatnonzero(index.duplicated(keep="first") & (ids != ""))
+    if not again.size:
+        return []
+    first = {str(ids[row]): row for row in np.flatnonzero(index.duplicated(keep=False))[::-1]}
+    return [
+        (
+            int(row),
+            f"{shown(ids[row])} stands in line {raw.line[first[str(ids[row])]]} already; ids are unique",
+        )
+        for row in again
+    ]
+
+
+def _log_changes(cells: Cells, key: str, raw: RawTable) -> None:
+    if cells.changed:
+        row, before, after = cells.changed[0]
+        log.info(
+            "%s: %s: %s cells normalised, the first in line %s: %r read as %r",
+            raw.name,
+            key,
+            f"{len(cells.changed):,}",
+            raw.line[row],
+            before,
+            after,
+        )
+
+
+def _log_overlooked(cells: Cells, key: str, raw: RawTable) -> None:
+    if cells.faults:
+        row, message = cells.faults[0]
+        line = 1 if row is None else raw.line[row]
+        log.warning(
+            "%s:%s: %s: %s (%s in this column)", raw.name, line, key, message, f"{len(cells.faults):,}"
+        )

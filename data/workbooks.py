@@ -1,0 +1,175 @@
+"""Sheets of .xlsx workbooks, read by calamine; what it would read wrongly is found in the XML first."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lendplan.data.archives import DAMAGE, Parts, open_parts
+from lendplan.data.cells import BadCell, cell_text
+from lendplan.data.findings import Finding, InputError, did_you_mean, listed
+from lendplan.data.separated import check_header
+
+MAX_ROW, MAX_COLUMN = 1_048_576, 16_384
+MAX_AREA = 50_000_000
+"""Most cells in the rectangle from A1 to the last cell in use; the reader allocates all of it."""
+
+PLACE = re.compile(rb'<(?:\w+:)?(?:c|row)\b[^<>]*?\sr="([A-Z]*\d+)"')
+ERROR = re.compile(rb'<(?:\w+:)?c\b(?=[^<>]*?\st="e")[^<>]*?\sr="([A-Z]+\d+)"[^<>]*>')
+FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+UNCOUNTED = re.compile(
+    rb'<(?:\w+:)?c\b[^<>]*?\sr="([A-Z]+\d+)"[^<>]*>\s*'
+    rb"<(?:\w+:)?f\b(?:[^<>]*/>|[^<>]*>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?:<(?:\w+:)?v\s*/>\s*|<(?:\w+:)?v></(?:\w+:)?v>\s*)?</(?:\w+:)?c>"
+)
+LETTERS, DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789"
+
+
+def read_sheet(data: bytes, path: Path, sheet: str | None) -> tuple[pd.DataFrame, NDArray[np.int64], str]:
+    """Read one sheet of a workbook; its header stands in row 1.
+
+    Parameters
+    ----------
+    data
+        The workbook's bytes.
+    path
+        Its name, for messages.
+    sheet
+        The sheet's name; may be left out where the workbook has one sheet only.
+
+    Returns
+    -------
+    frame
+        Cells as they are stored, (rows, columns): str, float, bool, date, or BadCell for an error and for a
+        formula that was never calculated; '' for blank. Rows without any content are left out.
+    line
+        Row of the sheet, (rows,).
+    sheet
+        Name of the sheet.
+
+    Raises
+    ------
+    InputError
+        If the workbook is damaged, encrypted, unsafe or far too large; if the sheet is not there or is empty; if
+        a name in its header is blank or repeated.
+    """
+    import python_calamine as calamine
+
+    file = str(path)
+    parts = open_parts(data, file)
+    try:
+        with calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
+            sheet = _choose_sheet(list(workbook.sheet_names), sheet, file)
+            where = f"{file}#{sheet}"
+            part = _part_of_sheet(parts, sheet)
+            bad = {} if part is None else _bad_cells(parts.unpacked(part), where)
+            rows: list[list[Any]] = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    except (calamine.CalamineError, ET.ParseError, KeyError, *DAMAGE) as error:
+        raise InputError(Finding(f"is no readable .xlsx workbook: {error}", file=file)) from error
+    for (row, column), cell in bad.items():
+        if row <= len(rows) and column <= len(rows[row - 1]):
+            rows[row - 1][column - 1] = cell
+    frame, line = _table_of(rows, where)
+    return frame, line, sheet
+
+
+def _choose_sheet(names: list[str], sheet: str | None, file: str) -> str:
+    if sheet is None:
+        if len(names) == 1:
+            return names[0]
+        choices = listed([f"{Path(file).name}#{name}" for name in names], 20)
+        raise InputError(Finding(f"has {len(names)} sheets; say which one: {choices}", file=file))
+    if sheet not in names:
+        message = f"has no sheet {sheet!r}{did_you_mean(sheet, names)} (it has {listed(names, 20)})"
+        raise InputError(Finding(message, file=file))
+    return sheet
+
+
+def _part_of_sheet(parts: Parts, sheet: str) -> str | None:
+    """Return the part that holds a sheet; None where it cannot be told."""
+    workbook, relations = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+    if workbook not in parts.entries or relations not in parts.entries:
+        return None
+    # No part declares entities: that was seen to when the archive was opened.
+    targets = {item.get("Id"): item.get("Target", "") for item in ET.fromstring(parts.unpacked(relations))}
+    for item in ET.fromstring(parts.unpacked(workbook)).iter():
+        if item.tag.endswith("}sheet") and item.get("name") == sheet:
+            relation = next((value for key, value in item.items() if key.endswith("}id")), None)
+            target = targets.get(relation, "")
+            part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+            return part if part in parts.entries else None
+    return None
+
+
+def _position(reference: bytes) -> tuple[int, int]:
+    """Return row and column of a reference such as ``B17``, both from 1."""
+    column = 0
+    for letter in reference.rstrip(DIGITS):
+        column = column * 26 + letter - ord("A") + 1
+    return int(reference.lstrip(LETTERS)), column
+
+
+def _bad_cells(xml: bytes, where: str) -> dict[tuple[int, int], BadCell]:
+    """Refuse absurd positions; return cells that calamine takes as blank though they are not."""
+    places = PLACE.findall(xml)
+    last_row = max((int(place.lstrip(LETTERS)) for place in places), default=0)
+    letters = {place.rstrip(DIGITS) for place in places}
+    last_column = max((_position(letter + b"1")[1] for letter in letters), default=0)
+    if last_row > MAX_ROW or last_column > MAX_COLUMN:
+        message = (
+            f"a cell stands in row {last_row:,}, column {last_column:,}; "
+            f"a sheet ends at row {MAX_ROW:,}, column {MAX_COLUMN:,}"
+        )
+        raise InputError(Finding(message, file=where))
+    if last_row * last_column > MAX_AREA:
+        message = (
+            f"reaches to row {last_row:,}, column {last_column:,}, too far to be read; "
+            "delete the stray cells there, or save the table as Parquet"
+        )
+        raise InputError(Finding(message, file=where))
+    bad: dict[tuple[int, int], BadCell] = {}
+    if b't="e"' in xml:
+        for match in ERROR.finditer(xml):
+            after = xml[match.end() : match.end() + 8192].partition(b"</c>")[0]
+            value = re.search(rb"<(?:\w+:)?v>([^<]*)<", after)
+            text = value[1].decode(errors="replace") if value else "an error"
+            bad[_position(match[1])] = BadCell(text, f"holds {text}; mend the formula, or clear the cell")
+    if FORMULA.search(xml):
+        message = "holds a formula without a value; open the workbook, calculate and save it"
+        for match in UNCOUNTED.finditer(xml):
+            bad[_position(match[1])] = BadCell("", message)
+    return bad
+
+
+def _is_blank(cell: object) -> bool:
+    return isinstance(cell, str) and not cell.strip()
+
+
+def _table_of(rows: list[list[Any]], where: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Split off the header; leave out rows without any content, and nameless columns without any."""
+    if not rows or all(_is_blank(cell) for row in rows for cell in row):
+        raise InputError(Finding("is empty; a table begins with a row of column names", file=where))
+    header = [cell_text(cell) for cell in rows[0]]
+    if not any(header):
+        raise InputError(Finding("is blank; the header belongs into row 1", file=where, line=1))
+    body = [
+        (number, row)
+        for number, row in enumerate(rows[1:], start=2)
+        if not all(_is_blank(cell) for cell in row)
+    ]
+    columns: list[NDArray[np.object_]] = []
+    names: list[str] = []
+    for position, name in enumerate(header):
+        cells = np.empty(len(body), dtype=object)
+        cells[:] = [row[position] for _, row in body]
+        if name or not all(_is_blank(cell) for cell in cells):
+            names.append(name)
+            columns.append(cells)
+    names = check_header(names, where)
+    frame = pd.DataFrame(dict(zip(names, columns, strict=True)), columns=pd.Index(names, dtype=object))
+    return frame, np.array([number for number, _ in body], dtype=np.int64)

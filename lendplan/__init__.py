@@ -1,0 +1,63 @@
+"""Decide which small enterprises get a loan, at what annual rate and with what credit line, under one budget.
+
+plan = lendplan.load("scenario.yaml").solve()
+plan.summary["objective"], plan.allocations
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lendplan.data.findings import Finding, InputError
+    from lendplan.errors import (
+        CheckFailedError,
+        InfeasibleError,
+        InterruptedRunError,
+        LendplanError,
+        NoPlanError,
+        OutputError,
+    )
+    from lendplan.plan import Plan
+    from lendplan.run import Scenario, load, scenario
+    from lendplan.score import Score
+
+# Loaded on first use: `import lendplan` and `optimize --help` need neither pandas nor a solver.
+_HOME = {
+    "Finding": "lendplan.data.findings",
+    "InputError": "lendplan.data.findings",
+    "CheckFailedError": "lendplan.errors",
+    "InfeasibleError": "lendplan.errors",
+    "InterruptedRunError": "lendplan.errors",
+    "LendplanError": "lendplan.errors",
+    "NoPlanError": "lendplan.errors",
+    "OutputError": "lendplan.errors",
+    "Plan": "lendplan.plan",
+    "Scenario": "lendplan.run",
+    "Score": "lendplan.score",
+    "load": "lendplan.run",
+    "scenario": "lendplan.run",
+}
+
+__all__ = [
+    "CheckFailedError",
+    "Finding",
+    "InfeasibleError",
+    "InputError",
+    "InterruptedRunError",
+    "LendplanError",
+    "NoPlanError",
+    "OutputError",
+    "Plan",
+    "Scenario",
+    "Score",
+    "load",
+    "scenario",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'lendplan' has no attribute {name!r}")

@@ -1,0 +1,236 @@
+"""The command ``optimize``. It prints; everything it calls only returns, logs or raises.
+
+Nothing heavy is imported here: ``optimize --help`` needs neither pandas nor a solver.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lendplan.interrupts import prompt_interrupts
+
+if TYPE_CHECKING:
+    from lendplan.plan import Plan
+    from lendplan.reports.terminal import Heading
+
+_PLAN = "plan"  # the command that a bare `optimize SCENARIO` stands for
+
+
+class _ScenarioFirst(TyperGroup):
+    """A group whose first word may be a scenario instead of a command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        asks_help = bool(args) and args[0] in ("--help", "--version")
+        if args and not asks_help and args[0] not in self.commands:
+            args = [_PLAN, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_ScenarioFirst,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Decide which small enterprises get a loan, at what annual rate and with what credit line, under one "
+    "budget. `optimize SCENARIO` stands for `optimize plan SCENARIO`.",
+)
+
+ScenarioArgument = Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario, a YAML file.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key of the scenario, e.g. budget.total=12000."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a plan.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lendplan {version('lendplan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command(_PLAN)
+def plan(
+    scenario: ScenarioArgument,
+    overrides: SetOption = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write, instead of the scenario's.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the best plan of a scenario, check it, and write it as a folder."""
+    from lendplan.errors import INTERRUPTED, LIMIT_REACHED
+    from lendplan.reports.progress import search_display
+    from lendplan.run import load
+    from lendplan.solvers.result import SolutionStatus, StopReason
+
+    asked = load(scenario, overrides or ())
+    with search_display() as watch:
+        found = asked.solve(watch)
+    if found.result.stop is StopReason.INTERRUPTED:
+        raise typer.Exit(INTERRUPTED)
+    written = found.write(output)
+    if as_json:
+        _print_json(json.loads((written / "summary.json").read_text(encoding="utf-8")))
+    else:
+        _show(asked.heading, found, written)
+    if found.result.solution is not SolutionStatus.OPTIMAL:
+        typer.echo(
+            f"the {found.result.stop.value} ended the search before the gap of {asked.settings.solver.gap:g} was "
+            "proven; the plan written is the best so far",
+            err=True,
+        )
+        raise typer.Exit(LIMIT_REACHED)
+
+
+@app.command()
+def check(scenario: ScenarioArgument, overrides: SetOption = None) -> None:
+    """Read and check a scenario and its tables; solve nothing."""
+    from lendplan.run import load
+
+    asked = load(scenario, overrides or ())
+    problem = asked.case.problem
+    typer.echo(
+        f"{scenario}: {len(asked.case.book.frame):,} enterprises, {problem.size:,} eligible; "
+        f"{len(problem.rates)} rates from {100 * problem.rates[0]:.6g} % to {100 * problem.rates[-1]:.6g} %; "
+        f"{len(problem.limits):,} limits; nothing is wrong"
+    )
+
+
+@app.command()
+def score(
+    scenario: ScenarioArgument,
+    allocations: Annotated[
+        Path, typer.Argument(metavar="ALLOCATIONS", help="Table of enterprise, line and rate.")
+    ],
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Value a given allocation, name the limits it breaks, and say how far it is from the best plan."""
+    from lendplan.reports.score import show_score
+    from lendplan.run import load
+
+    asked = load(scenario, overrides or ())
+    scored = asked.score(allocations)
+    if as_json:
+        _print_json(scored.summary)
+    else:
+        show_score(_console(), asked.heading, scored.summary, scored.limits)
+
+
+@app.command()
+def verify(folder: FolderArgument) -> None:
+    """Repeat the independent check of a written plan."""
+    from lendplan.certify.plan import verify as check_folder
+    from lendplan.errors import CHECK_FAILED
+
+    report = check_folder(folder)
+    for failed in report.failed:
+        typer.echo(f"FAILED  {failed.name}: {failed.detail}")
+    passed = len(report.checks) - len(report.failed)
+    typer.echo(f"{folder}: {passed} of {len(report.checks)} checks passed")
+    if not report.passed:
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a scenario, for editors."""
+    from lendplan.scenario import json_schema
+
+    _print_json(json_schema())
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    # Where the output is no terminal nothing is wrapped to its width; tables keep their columns.
+    return console if console.is_terminal else Console(width=140)
+
+
+def _show(heading: Heading, found: Plan, written: Path) -> None:
+    from lendplan.reports.terminal import show_plan
+
+    show_plan(_console(), heading, found.summary, found.by_grade, found.limits, str(written))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and end the process; an error becomes a message and an exit code, never a traceback."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="warning: %(message)s")
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with these arguments and return its exit code."""
+    from lendplan.errors import INTERRUPTED
+
+    try:
+        with prompt_interrupts(_abandon, INTERRUPTED):
+            app(arguments, prog_name="optimize")
+        return 0
+    except SystemExit as ended:  # how typer returns, also after a mistake in the arguments
+        code = ended.code if isinstance(ended.code, int) else 0
+        if code == INTERRUPTED:
+            typer.echo("interrupted; nothing was written", err=True)
+        return code
+    except KeyboardInterrupt:
+        typer.echo("interrupted; nothing was written", err=True)
+        return INTERRUPTED
+    except Exception as error:
+        return _explained(error, as_json="--json" in arguments)
+
+
+def _abandon() -> None:
+    folders = sys.modules.get("lendplan.reports.folder")
+    if folders is not None:
+        folders.abandon()
+
+
+def _explained(error: Exception, *, as_json: bool) -> int:
+    from lendplan.data.findings import InputError
+    from lendplan.errors import InfeasibleError, LendplanError, exit_code_of
+
+    if isinstance(error, LendplanError | InputError):
+        if as_json and isinstance(error, InfeasibleError):
+            _print_json(error.summary)
+        typer.echo(str(error), err=True)
+        return exit_code_of(error)
+    if isinstance(error, MemoryError):
+        typer.echo("the machine's memory is not enough for this scenario; nothing was written", err=True)
+        return exit_code_of(error)
+    if os.environ.get("LENDPLAN_DEBUG"):
+        raise error
+    typer.echo(
+        f"lendplan failed on something it did not foresee ({type(error).__name__}: {error}); nothing was written. "
+        "Set LENDPLAN_DEBUG=1 to see where, and please report it",
+        err=True,
+    )
+    return exit_code_of(error)

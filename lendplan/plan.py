@@ -1,0 +1,240 @@
+"""The answer to a scenario: its tables and figures, and its way to the disk through the independent check."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lendplan.certify.bound import bound_from_prices
+from lendplan.certify.plan import verify
+from lendplan.data.churn import SHIPPED
+from lendplan.data.sources import InputRecord
+from lendplan.errors import CheckFailedError, OutputError
+from lendplan.inputs import Case
+from lendplan.models.problem import Choice
+from lendplan.reports.folder import FolderError, staged, write_files
+from lendplan.reports.reasons import reasons
+from lendplan.reports.summary import summarise
+from lendplan.reports.tables import LimitState, allocations, budget_left, by_grade, limit_states
+from lendplan.scenario import Settings
+from lendplan.solvers.result import Result
+
+FILES = (
+    "allocations.csv",
+    "allocations.parquet",
+    "summary.json",
+    "certificate.json",
+    "manifest.json",
+    "inputs",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer: who gets a loan, at what rate, with what line, and what that is worth."""
+
+    case: Case = field(repr=False)
+    result: Result = field(repr=False)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """The plan over the eligible enterprises, as arrays."""
+        assert self.result.rate is not None
+        assert self.result.line is not None
+        return self.result.problem.choice(self.result.rate, self.result.line)
+
+    @cached_property
+    def limits(self) -> list[LimitState]:
+        """The budget and each limit: stated, reached, shadow price, whether it binds."""
+        return limit_states(self.result.problem, self.choice, self.result.prices)
+
+    @cached_property
+    def allocations(self) -> pd.DataFrame:
+        """One row for every enterprise of the book, in its order; the columns of ``allocations.csv``."""
+        case, problem = self.case, self.result.problem
+        why = reasons(problem, self.result.prices, self.choice, budget_left(problem, self.choice))
+        return allocations(case.book.frame, case.applicants, problem, self.choice, why)
+
+    @cached_property
+    def by_grade(self) -> pd.DataFrame:
+        """One row a grade."""
+        return by_grade(self.allocations)
+
+    @cached_property
+    def certified_bound(self) -> float | None:
+        """D(λ): what no plan of this scenario can exceed, recomputed from the input tables and the prices alone."""
+        if not self.result.prices:
+            return None
+        return bound_from_prices(
+            _dumped(self.case.settings),
+            self.case.book,
+            self.case.tables.churn,
+            dict(self.result.prices),
+            self.summary_ranges,
+        )
+
+    @property
+    def summary_ranges(self) -> dict[str, float] | None:
+        """The payoff ranges as plain data; None for ``profit``."""
+        ranges = self.result.problem.objective.ranges
+        return None if ranges is None else dict(vars(ranges))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The keys of ``summary.json``."""
+        return self._summary(write_seconds=0.0)
+
+    def _summary(self, write_seconds: float) -> dict[str, Any]:
+        return summarise(
+            self.result,
+            self.choice,
+            self.limits,
+            certified_bound=self.certified_bound,
+            seconds={**self.case.seconds, **self.result.seconds, "write": write_seconds},
+        )
+
+    def write(self, folder: str | Path | None = None) -> Path:
+        """Write the plan as a folder, checked independently before it is put in place.
+
+        Parameters
+        ----------
+        folder : the scenario's ``output`` unless given
+
+        Raises
+        ------
+        CheckFailedError
+            Where the written plan does not pass the check; nothing is put in place.
+        OutputError
+            Where it cannot be written; what stood there before stands.
+        """
+        started = time.perf_counter()
+        target = folder if folder is not None else self.case.settings.output
+        if target is None:
+            raise OutputError("the scenario names no output folder; give one")
+        final = Path(target).absolute()
+        try:
+            with staged(final, lambda entry: entry.name in FILES) as staging:
+                write_files(staging, self._files(started))
+                report = verify(staging)
+                if not report.passed:
+                    failed = "\n".join(f"  {check.name}: {check.detail}" for check in report.failed)
+                    raise CheckFailedError(
+                        f"the plan failed the independent check and was not written:\n{failed}"
+                    )
+        except FolderError as error:
+            raise OutputError(str(error)) from error
+        return final
+
+    def _files(self, started: float) -> dict[str, bytes]:
+        table = self.allocations.copy()
+        table["reason"] = _guarded(table["reason"])
+        parquet = io.BytesIO()
+        table.to_parquet(parquet, index=False)
+        files = {
+            "allocations.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
+            "allocations.parquet": parquet.getvalue(),
+            "certificate.json": _json(self._certificate()),
+            "manifest.json": _json(self._manifest()),
+            **self._stored_tables,
+        }
+        files["summary.json"] = _json(self._summary(time.perf_counter() - started))
+        return files
+
+    def _certificate(self) -> dict[str, Any]:
+        summary = self.summary
+        return {
+            "objective": summary["objective"],
+            "bound": summary["bound"],
+            "certified_bound": summary["certified_bound"],
+            "prices": dict(self.result.prices),
+            "ranges": self.summary_ranges,
+            "inputs": {str(entry["path"]): entry["sha256"] for entry in self._inputs()},
+        }
+
+    def _inputs(self) -> list[dict[str, Any]]:
+        """Where each input stands and its hash; tables that came as data frames are stored with the plan."""
+        stored = self._stored_tables
+        return [
+            {
+                "role": record.role,
+                "path": f"inputs/{record.role}.csv",
+                "sha256": hashlib.sha256(stored[f"inputs/{record.role}.csv"]).hexdigest(),
+                "encoding": "utf-8",
+            }
+            if record.role in self.case.tables.framed
+            else {
+                "role": record.role,
+                "path": _named(record),
+                "sha256": record.sha256,
+                "encoding": record.encoding,
+            }
+            for record in self.case.inputs
+        ]
+
+    @cached_property
+    def _stored_tables(self) -> dict[str, bytes]:
+        """The tables that came as data frames, as files to stand with the plan, so that it can be checked."""
+        tables = self.case.tables
+        frames = {
+            "enterprises": tables.enterprises.frame,
+            "ratings": None if tables.ratings is None else tables.ratings.frame,
+            "churn": pd.DataFrame(
+                {
+                    "rate": tables.churn.rates,
+                    **dict(zip(tables.churn.grades, tables.churn.churn, strict=True)),
+                }
+            ),
+        }
+        return {
+            f"inputs/{role}.csv": frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+            for role, frame in frames.items()
+            if role in tables.framed and frame is not None
+        }
+
+    def _manifest(self) -> dict[str, Any]:
+        case = self.case
+        return {
+            "lendplan": version("lendplan"),
+            "scenario": _dumped(case.settings),
+            "scenario_file": None if case.scenario_path is None else str(case.scenario_path),
+            "inputs": self._inputs(),
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("highspy", "pyomo", "numpy", "pandas", "pyarrow")},
+            },
+            "seed": self.result.seed,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _named(record: InputRecord) -> str:
+    """Name a file as the manifest does: its sheet after `#`, the shipped churn table by its package."""
+    if record.path == SHIPPED:
+        return f"package:{Path(SHIPPED).name}"
+    return record.path + (f"#{record.sheet}" if record.sheet else "")
+
+
+def _dumped(settings: Settings) -> dict[str, Any]:
+    dumped: dict[str, Any] = settings.model_dump(mode="json")
+    return dumped
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
+
+
+def _guarded(texts: pd.Series[str]) -> pd.Series[str]:
+    """Keep free text from being read as a formula by a spreadsheet."""
+    return texts.where(~texts.str.startswith(("=", "+", "-", "@", "\t", "\r")), "'" + texts)

@@ -1,0 +1,190 @@
+"""The one module that knows every part: read, check, solve, certify, write; and the Python interface to it.
+
+plan = lendplan.load("scenario.yaml").solve()
+plan.allocations, plan.summary, plan.write("plans/mine")
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lendplan.data.findings import Finding
+from lendplan.errors import (
+    CheckFailedError,
+    InfeasibleError,
+    InterruptedRunError,
+    NoPlanError,
+)
+from lendplan.inputs import Case, build_case, read_tables, tables_from_frames
+from lendplan.plan import Plan
+from lendplan.reports.conflict import conflict_lines
+from lendplan.reports.summary import summarise_without_plan
+from lendplan.reports.terminal import Heading
+from lendplan.scenario import Settings, load_settings, settings_from
+from lendplan.score import Score, score
+from lendplan.solvers.engine import SolverError
+from lendplan.solvers.highs import solve as solve_with_highs
+from lendplan.solvers.result import Options, Progress, Result, SolutionStatus, StopReason
+
+log = logging.getLogger(__name__)
+
+SEED = 0
+FILES = (
+    "allocations.csv",
+    "allocations.parquet",
+    "summary.json",
+    "certificate.json",
+    "manifest.json",
+    "inputs",
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A question, read and checked: settings and tables that make one problem."""
+
+    case: Case = field(repr=False)
+
+    @property
+    def settings(self) -> Settings:
+        """What the scenario says, defaults filled in."""
+        return self.case.settings
+
+    @property
+    def heading(self) -> Heading:
+        """What the plan is called and measured in."""
+        settings = self.settings
+        return Heading(
+            title=settings.title,
+            currency=settings.currency,
+            unit=settings.unit,
+            formulation=settings.formulation,
+            objective=settings.objective.kind,
+            revenue_weight=settings.objective.revenue_weight,
+            budget=settings.budget.total,
+            budget_basis=settings.budget.basis,
+        )
+
+    def solve(self, watch: Callable[[Progress], None] | None = None) -> Plan:
+        """Find the best plan.
+
+        Parameters
+        ----------
+        watch : called with each step of the search
+
+        Returns
+        -------
+        Plan
+            Proven within ``solver.gap``, or, where the time ran out or the user interrupted, the best so far: its
+            ``summary["status"]`` is then ``feasible``.
+
+        Raises
+        ------
+        InfeasibleError
+            Where no plan exists; the message names the limits in conflict.
+        NoPlanError
+            Where the time ran out before a plan was found.
+        CheckFailedError
+            Where the solver's answer cannot be trusted.
+        """
+        settings = self.settings
+        options = Options(
+            gap=settings.solver.gap,
+            time_limit=settings.solver.time_limit,
+            threads=settings.solver.threads,
+            seed=SEED,
+            watch=watch,
+        )
+        try:
+            result = solve_with_highs(self.case.problem, settings.formulation, options)
+        except SolverError as error:
+            raise CheckFailedError(f"the solver's answer failed the check: {error}") from error
+        seconds = {**self.case.seconds, **result.seconds}
+        if result.rate is None or result.line is None:
+            _raise_without_plan(result, summarise_without_plan(result, seconds), settings.solver.time_limit)
+        return Plan(self.case, result)
+
+    def score(self, allocation: str | Path | pd.DataFrame) -> Score:
+        """Value a given allocation (enterprise, line, rate); see :func:`lendplan.score.score`."""
+        return score(self, allocation)
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Read and check a scenario file and its tables.
+
+    Parameters
+    ----------
+    path : a YAML file
+    overrides : ``KEY=VALUE`` each, as ``--set`` takes them
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong.
+    """
+    started = time.perf_counter()
+    file = load_settings(path, overrides)
+    tables = read_tables(file.settings)
+    case = build_case(
+        file.settings,
+        tables,
+        locate=file.finding,
+        scenario_path=file.path,
+        scenario_files=file.files,
+        seconds_read=time.perf_counter() - started,
+    )
+    return Scenario(case)
+
+
+def scenario(
+    enterprises: pd.DataFrame,
+    *,
+    ratings: pd.DataFrame | None = None,
+    churn: pd.DataFrame | None = None,
+    **settings: Any,
+) -> Scenario:
+    """Build a scenario from data frames, without files.
+
+    Parameters
+    ----------
+    enterprises, ratings, churn : the tables, with the columns of the table contracts
+    **settings : the keys of a scenario file: title, currency, lines, budget, …
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong.
+
+    Examples
+    --------
+    >>> scenario(book, title="2027", currency="CNY", lines={"min": 10, "max": 100}, budget={"total": 500}).solve()
+    ... # doctest: +SKIP
+    """
+    checked = settings_from(settings, need_enterprises=False)
+    tables = tables_from_frames(enterprises, ratings, churn, checked)
+
+    def locate(keypath: Sequence[str | int], message: str) -> Finding:
+        return Finding(message, key=".".join(map(str, keypath)))
+
+    return Scenario(build_case(checked, tables, locate=locate))
+
+
+def _raise_without_plan(result: Result, summary: dict[str, Any], time_limit: float) -> None:
+    if result.solution is SolutionStatus.INFEASIBLE:
+        assert result.conflict is not None
+        raise InfeasibleError("\n".join(conflict_lines(result.conflict, result.problem)), summary)
+    if result.stop is StopReason.INTERRUPTED:
+        raise InterruptedRunError("interrupted before a plan was found; nothing was written")
+    if result.stop is StopReason.TIME_LIMIT:
+        raise NoPlanError(
+            f"the time limit of {time_limit:g} s was reached before a plan was found; "
+            "raise solver.time_limit, or loosen solver.gap"
+        )
+    raise NoPlanError(f"the solver ended without a plan: {result.detail}")

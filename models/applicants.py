@@ -1,0 +1,270 @@
+"""From the rows of the book to the numbers of the problem: who is eligible, and with what values.
+
+A row's own value comes first, the scenario's stands in for a blank one. Risk weights are scaled with the
+multipliers as their parts are: a given weight by p'/p and by LGD'/LGD, where the row has them, else by the plain
+multiplier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lendplan.data.book import Book
+from lendplan.data.findings import Finding, InputError
+from lendplan.models.measures import Floats, Indices
+
+_DUST = 1e-9  # of a step: nearer than this to a whole number of steps, a bound is that number
+_BUDGET_TOO_LARGE = 1e4  # × Σ line_max: beyond it, budget and lines are in different units
+_BUDGET_TOO_SMALL = 1e-4  # × the smallest line_max
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The scenario's values for rows that bring none of their own, and who takes part. Amounts in its unit."""
+
+    line_min: float
+    line_max: float
+    line_step: float | None = None
+    loss_given_default: float = 0.5
+    default_multiplier: float = 1.0
+    loss_multiplier: float = 1.0
+    interest_lost_on_default: bool = False
+    exclude_grades: Sequence[str] = ()
+    unrated: Literal["error", "exclude"] = "error"
+    churn_as: Mapping[str, str] = field(default_factory=dict)
+    grade_factor: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Applicants:
+    """The eligible enterprises as arrays, shape (n,), and the outcome of the others, shape (rows of the book,)."""
+
+    row: Indices  # (n,) where in the book each stands
+    enterprise: NDArray[np.object_]
+    grade: NDArray[np.object_]
+    curve: NDArray[np.int16]
+    default_probability: Floats
+    risk_weight: Floats
+    risk_index: Floats
+    grade_factor: Floats
+    line_min: Floats
+    line_max: Floats
+    line_step: Floats
+    first_rate: NDArray[np.int16]
+    last_rate: NDArray[np.int16]
+    must_lend: NDArray[np.bool_]
+    decision: NDArray[np.object_]  # (rows,) 'decline' or 'excluded' before any solving; '' for the eligible
+    reason: NDArray[np.object_]  # (rows,) why
+
+
+def select_applicants(book: Book, terms: Terms, rates: Floats, curve_grades: Sequence[str]) -> Applicants:
+    """Choose the eligible enterprises and settle their values.
+
+    Parameters
+    ----------
+    book : ratings merged in
+    terms : the scenario's values
+    rates : shape (m,), the rate grid, fractions
+    curve_grades : shape (g,), the grades that have a churn curve, in the order of the curves
+
+    Raises
+    ------
+    InputError
+        With every row that cannot be used, and why.
+    """
+    return _Selection(book, terms, rates, curve_grades).applicants()
+
+
+class _Selection:
+    """One pass over the book; findings gather here."""
+
+    def __init__(self, book: Book, terms: Terms, rates: Floats, curve_grades: Sequence[str]) -> None:
+        self.book, self.terms, self.rates = book, terms, rates
+        self.curve_grades = list(curve_grades)
+        self.findings: list[Finding] = []
+        self.grade = self._text("grade")
+        self.decision = np.full(len(book.frame), "", dtype=object)
+        self.reason = np.full(len(book.frame), "", dtype=object)
+
+    def applicants(self) -> Applicants:
+        self._settle_outsiders()
+        row = np.flatnonzero(self.decision == "")
+        low, high, step = self._lines(row)
+        first, last = self._rate_bounds(row)
+        probability, weight = self._risk(row)
+        curve = self._curves(row)
+        if self.findings:
+            raise InputError(self.findings)
+        index = self._number("risk_index")[row]
+        grade = self.grade[row]
+        return Applicants(
+            row=row,
+            enterprise=self._text("enterprise")[row],
+            grade=grade,
+            curve=curve,
+            default_probability=probability,
+            risk_weight=weight,
+            risk_index=np.where(np.isnan(index), weight, index),
+            grade_factor=np.array([self.terms.grade_factor.get(one, 1.0) for one in grade], dtype=np.float64),
+            line_min=low,
+            line_max=high,
+            line_step=step,
+            first_rate=first,
+            last_rate=last,
+            must_lend=(self._text("must") == "lend")[row],
+            decision=self.decision,
+            reason=self.reason,
+        )
+
+    def _text(self, column: str) -> NDArray[np.object_]:
+        return self.book.frame[column].to_numpy(dtype=object)
+
+    def _number(self, column: str) -> Floats:
+        return self.book.frame[column].to_numpy(dtype=np.float64)
+
+    def _find(self, rows: Indices, column: str, message: str) -> None:
+        names = self._text("enterprise")
+        self.findings += [
+            Finding(f"{names[i]}: {message}", file=self.book.file, line=int(self.book.line[i]), key=column)
+            for i in rows
+        ]
+
+    def _settle_outsiders(self) -> None:
+        """Mark who takes no part; `must: decline` first, so that its own reason is kept."""
+        must = self._text("must")
+        declined = must == "decline"
+        own = self._text("must_reason")
+        self.decision[declined] = "decline"
+        self.reason[declined] = np.where(own[declined] == "", "must: decline", own[declined])
+        excluded = ~declined & np.isin(self.grade, list(self.terms.exclude_grades)) & (self.grade != "")
+        self._find(
+            np.flatnonzero(excluded & (must == "lend")),
+            "must",
+            "`must: lend`, but its grade is in exclude_grades; change one of the two",
+        )
+        self.decision[excluded] = "excluded"
+        self.reason[excluded] = [f"grade {grade} is excluded" for grade in self.grade[excluded]]
+        unrated = ~declined & (self.grade == "")
+        if self.terms.unrated == "exclude":
+            self.decision[unrated] = "excluded"
+            self.reason[unrated] = "it has no grade"
+        else:
+            self._find(
+                np.flatnonzero(unrated),
+                "grade",
+                "it has no grade; rate it, or set `unrated: exclude` to leave it out",
+            )
+            self.decision[unrated] = "excluded"  # so that nothing else is said of it
+
+    def _lines(self, row: Indices) -> tuple[Floats, Floats, Floats]:
+        terms = self.terms
+        low = _or_else(self._number("line_min")[row], terms.line_min)
+        high = _or_else(self._number("line_max")[row], terms.line_max)
+        step = _or_else(self._number("line_step")[row], terms.line_step or 0.0)
+        whole = np.where(step > 0, step, 1.0)
+        fewest, most = np.ceil(low / whole - _DUST), np.floor(high / whole + _DUST)
+        crossed = low > high
+        for i in np.flatnonzero(crossed):
+            self._find(
+                row[i : i + 1],
+                "line_min",
+                f"its least line is {low[i]:.12g}, above its largest, {high[i]:.12g}",
+            )
+        none_left = (step > 0) & (fewest > most) & ~crossed
+        for i in np.flatnonzero(none_left):
+            self._find(
+                row[i : i + 1],
+                "line_step",
+                f"no multiple of its step {step[i]:.12g} lies between {low[i]:.12g} and {high[i]:.12g}",
+            )
+        stepped = step > 0
+        return np.where(stepped, fewest * whole, low), np.where(stepped, most * whole, high), step
+
+    def _rate_bounds(self, row: Indices) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        least = _or_else(self._number("rate_min")[row], float(self.rates[0]))
+        most = _or_else(self._number("rate_max")[row], float(self.rates[-1]))
+        first = np.searchsorted(self.rates, least - 1e-12, side="left")
+        last = np.searchsorted(self.rates, most + 1e-12, side="right") - 1
+        for i in np.flatnonzero(first > last):
+            self._find(
+                row[i : i + 1],
+                "rate_min",
+                f"no rate of the scenario lies between {100 * least[i]:.6g} % and {100 * most[i]:.6g} %; "
+                f"it offers {100 * self.rates[0]:.6g} % to {100 * self.rates[-1]:.6g} %",
+            )
+        return first.astype(np.int16), last.astype(np.int16)
+
+    def _risk(self, row: Indices) -> tuple[Floats, Floats]:
+        terms = self.terms
+        given = self._number("default_probability")[row]
+        probability = np.minimum(1.0, terms.default_multiplier * given)
+        own_loss = self._number("loss_given_default")[row]
+        base_loss = _or_else(own_loss, terms.loss_given_default)
+        loss = np.minimum(1.0, terms.loss_multiplier * base_loss)
+        weight = self._number("risk_weight")[row]
+        by_default = np.where(
+            given > 0, probability / np.where(given > 0, given, 1.0), terms.default_multiplier
+        )
+        by_loss = np.where(own_loss > 0, loss / np.where(own_loss > 0, own_loss, 1.0), terms.loss_multiplier)
+        missing = np.isnan(weight) & np.isnan(given)
+        rated = f" or {self.book.rated_by}" if self.book.rated_by else ""
+        self._find(
+            row[missing],
+            "risk_weight",
+            f"it has neither risk_weight nor default_probability in {self.book.file}{rated}",
+        )
+        if terms.interest_lost_on_default:
+            self._find(
+                row[np.isnan(given) & ~missing],
+                "default_probability",
+                "it is blank, and `interest_lost_on_default` needs it",
+            )
+        scaled = np.where(np.isnan(weight), probability * loss, weight * by_default * by_loss)
+        return np.where(np.isnan(given), 0.0, probability), scaled
+
+    def _curves(self, row: Indices) -> NDArray[np.int16]:
+        position = {grade: place for place, grade in enumerate(self.curve_grades)}
+        grades = self.grade[row]
+        curve_of = {
+            grade: position.get(self.terms.churn_as.get(grade, grade), -1) for grade in sorted(set(grades))
+        }
+        for grade, place in curve_of.items():
+            if place < 0:
+                borrowed = self.terms.churn_as.get(grade)
+                has = ", ".join(self.curve_grades)
+                message = (
+                    f"grade {grade} borrows the churn curve of {borrowed}, which the churn table lacks; it has {has}"
+                    if borrowed is not None
+                    else f"grade {grade} has no churn curve; the table has {has}. Lend it one with `churn_as`, or "
+                    "put the grade into `exclude_grades`"
+                )
+                first = row[np.flatnonzero(grades == grade)[:1]]
+                self._find(first, "grade", message)
+        return np.array([curve_of[grade] for grade in grades], dtype=np.int16)
+
+
+def _or_else(values: Floats, default: float) -> Floats:
+    return np.where(np.isnan(values), default, values)
+
+
+def unit_mismatch(budget: float, applicants: Applicants) -> str:
+    """Say that budget and lines seem to be in different units; '' where they do not."""
+    if not len(applicants.row):
+        return ""
+    total, smallest = float(np.sum(applicants.line_max)), float(np.min(applicants.line_max))
+    if budget > _BUDGET_TOO_LARGE * total:
+        return (
+            f"the budget of {budget:.12g} is more than {_BUDGET_TOO_LARGE:.0f} times all the largest lines together, "
+            f"{total:.12g}; is it in the same unit as the lines?"
+        )
+    if 0 < budget < _BUDGET_TOO_SMALL * smallest:
+        return (
+            f"the budget of {budget:.12g} is less than {_BUDGET_TOO_SMALL:g} of the smallest of the largest lines, "
+            f"{smallest:.12g}; is it in the same unit as the lines?"
+        )
+    return ""

@@ -1,0 +1,136 @@
+r"""``joint``: rate and line together, the formulation that ships.
+
+.. math::
+
+   \max\ & \sum_{i,k} (v_{ik} L_{ik} + w_i z_{ik}) \\
+   \text{s.t. } & \textstyle\sum_k z_{ik} \le 1 \quad (= 1 \text{ where must: lend}) \\
+   & \ell^-_i z_{ik} \le L_{ik} \le \ell^+_i z_{ik} \\
+   & L_{ik} = \text{step}_i\, n_{ik},\ n_{ik} \in \mathbb{Z}_{\ge 0} \quad \text{where a line step is set} \\
+   & \textstyle\sum_{i,k} (a^r_{ik} L_{ik} + b^r_i z_{ik}) \le \text{or} \ge \text{amount}_r
+     \quad \text{for the budget and each limit } r \\
+   & L_{ik} \ge 0,\ z_{ik} \in \{0, 1\}
+
+================== ============================== =====================================================
+symbol             attribute                      unit and meaning
+================== ============================== =====================================================
+i                  ``model.ENTERPRISES``          eligible enterprises
+(i, k)             ``model.OFFERS``               enterprise and annual rate that may be offered
+L_ik               ``model.line_at_rate``         amount granted to i at rate k
+z_ik               ``model.is_offered``           1 where i is offered rate k
+n_ik               ``model.steps_at_rate``        whole line steps
+Σ z ≤ 1            ``model.one_rate_max``         at most one rate an enterprise
+Σ z = 1            ``model.one_rate_must``        exactly one where it must be lent to
+L ≤ ℓ⁺z            ``model.line_if_offered_max``  no line without an offer, none above its maximum
+L ≥ ℓ⁻z            ``model.line_if_offered_min``  an offer is a real line
+L = step·n         ``model.whole_steps``          lines in whole steps
+budget             ``model.budget_max``           Σ line, or Σ exposure, within the budget
+limits             ``model.limit_max, limit_min`` one a limit and group
+================== ============================== =====================================================
+
+``v`` and ``w`` are the objective's coefficients, ``a`` and ``b`` a row's (:class:`lendplan.models.problem.Form`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyomo.environ as pyo
+
+from lendplan.models.dominance import Offers
+from lendplan.models.problem import Problem
+from lendplan.models.rows import add_one_rate, add_rows, declare_sets, form_expression, linear
+
+
+def build(problem: Problem, offers: Offers) -> pyo.ConcreteModel:
+    """Build the model over the given offers.
+
+    Parameters
+    ----------
+    problem : with its ranges, where the objective is ``weighted``
+    offers : the pairs to model, shape (p,); columns follow their order
+
+    Returns
+    -------
+    pyomo.environ.ConcreteModel
+        A maximisation; amounts in the scenario's unit.
+    """
+    model = pyo.ConcreteModel(name="joint")
+    declare_sets(model, problem, offers)
+    largest = dict(zip(model.OFFERS, problem.line_max[offers.enterprise].tolist(), strict=True))
+    model.line_at_rate = pyo.Var(
+        model.OFFERS,
+        domain=pyo.NonNegativeReals,
+        bounds=lambda _, i, k: (0.0, largest[i, k]),
+        doc="Credit line granted at this rate, an amount.",
+    )
+    model.is_offered = pyo.Var(model.OFFERS, domain=pyo.Binary, doc="Whether this rate is offered.")
+    lines = list(model.line_at_rate.values())
+    offered = list(model.is_offered.values())
+    pairs = list(model.OFFERS)
+
+    add_one_rate(model, problem, offers, offered)
+    _link_lines(model, problem, offers, pairs)
+    _add_steps(model, problem, offers, pairs)
+    terms = (np.ones(offers.size), lines)
+    add_rows(model, problem, offers, terms, offered)
+    model.max_value = pyo.Objective(
+        expr=form_expression(problem, problem.value_form, offers, terms, offered),
+        sense=pyo.maximize,
+        doc="Weighted normalised revenue less risk, or profit.",
+    )
+    return model
+
+
+def _link_lines(
+    model: pyo.ConcreteModel, problem: Problem, offers: Offers, pairs: list[tuple[str, float]]
+) -> None:
+    """Zero or a real line: ℓ⁻ z ≤ L ≤ ℓ⁺ z."""
+    line_max = dict(zip(pairs, problem.line_max[offers.enterprise].tolist(), strict=True))
+    line_min = {
+        pair: bound
+        for pair, bound in zip(pairs, problem.line_min[offers.enterprise].tolist(), strict=True)
+        if bound > 0
+    }
+
+    def _line_if_offered_max_rule(m: pyo.ConcreteModel, i: str, k: float) -> tuple[None, object, float]:
+        pair = (i, k)
+        return None, linear([1.0, -line_max[pair]], [m.line_at_rate[pair], m.is_offered[pair]]), 0.0
+
+    def _line_if_offered_min_rule(m: pyo.ConcreteModel, i: str, k: float) -> tuple[None, object, float]:
+        pair = (i, k)
+        return None, linear([line_min[pair], -1.0], [m.is_offered[pair], m.line_at_rate[pair]]), 0.0
+
+    model.line_if_offered_max = pyo.Constraint(
+        model.OFFERS,
+        rule=_line_if_offered_max_rule,
+        doc="No line without an offer, and none above its maximum.",
+    )
+    model.line_if_offered_min = pyo.Constraint(
+        list(line_min), rule=_line_if_offered_min_rule, doc="An offer is a line of at least its minimum."
+    )
+
+
+def _add_steps(
+    model: pyo.ConcreteModel, problem: Problem, offers: Offers, pairs: list[tuple[str, float]]
+) -> None:
+    """Lines in whole steps, counted from zero, where the enterprise has a step."""
+    steps = problem.line_step[offers.enterprise]
+    most = np.where(
+        steps > 0, np.round(problem.line_max[offers.enterprise] / np.where(steps > 0, steps, 1.0)), 0
+    )
+    step_of = {pair: step for pair, step in zip(pairs, steps.tolist(), strict=True) if step > 0}
+    most_of = dict(zip(pairs, most.tolist(), strict=True))
+    model.steps_at_rate = pyo.Var(
+        list(step_of),
+        domain=pyo.NonNegativeIntegers,
+        bounds=lambda _, i, k: (0, most_of[i, k]),
+        doc="Number of line steps granted at this rate.",
+    )
+    model.whole_steps = pyo.Constraint(
+        list(step_of),
+        rule=lambda m, i, k: (
+            0.0,
+            linear([1.0, -step_of[i, k]], [m.line_at_rate[i, k], m.steps_at_rate[i, k]]),
+            0.0,
+        ),
+        doc="A line is a whole number of steps.",
+    )

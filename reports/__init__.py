@@ -1,0 +1,1 @@
+"""What people read: the plan's tables, its summary, the reasons, the folder and the terminal."""

@@ -1,0 +1,183 @@
+"""A folder that is there whole or not at all.
+
+It is written beside its final name, every file flushed to the disk, and then put in place: in one step where
+there was none, and on Linux by one exchange of names where one stood before. A run that is killed leaves at most
+a hidden ``.name.partial-…`` beside it, which the next run sweeps away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import glob
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+_EXCHANGE = 2  # RENAME_EXCHANGE of Linux's renameat2
+_AT_FDCWD = -100
+
+
+_being_written: set[Path] = set()
+
+
+def abandon() -> None:
+    """Remove what this process has begun to write; for a process that is about to be ended."""
+    for staging in list(_being_written):
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+class FolderError(Exception):
+    """The folder could not be written; what stood before stands."""
+
+
+def staging_name(final: Path, kind: str = "partial") -> Path:
+    """Return a name beside ``final`` that no other run uses; it tells which process writes there."""
+    return final.parent / f".{final.name}.{kind}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.contextmanager
+def staged(final: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a new empty folder to fill; put it in place of ``final`` when the block ends without an error.
+
+    Parameters
+    ----------
+    final : where the folder shall stand
+    ours : tells of each entry of a folder that stands there already whether it may be replaced
+
+    Raises
+    ------
+    FolderError
+        Where it cannot be written, or something stands there that is not ours.
+    """
+    staging = staging_name(final)
+    try:
+        _refuse_strangers(final, ours)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        sweep(final)
+        _being_written.add(staging)
+        staging.mkdir()
+    except OSError as error:
+        raise FolderError(_explained(final, error)) from error
+    try:
+        yield staging
+        _flush(staging)
+        _refuse_strangers(final, ours)
+        _put_in_place(staging, final)
+    except OSError as error:
+        raise FolderError(_explained(final, error)) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        _being_written.discard(staging)
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder; a name may hold one sub-folder."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+
+
+def sweep(final: Path) -> None:
+    """Remove what runs that were killed left beside ``final``; those of running processes are left alone.
+
+    A folder that was moved aside and not yet replaced when its run was killed goes back to its place.
+    """
+    for kind in ("partial", "before"):
+        for leftover in final.parent.glob(f".{glob.escape(final.name)}.{kind}-*"):
+            process = leftover.name.rsplit("-", 2)[-2]
+            if not process.isdigit() or _is_running(int(process)):
+                continue
+            if kind == "before" and not final.exists():
+                leftover.rename(final)
+            else:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _refuse_strangers(final: Path, ours: Callable[[Path], bool]) -> None:
+    if final.is_symlink() or (final.exists() and not final.is_dir()):
+        raise FolderError(f"{final} is not a folder; choose another with --output")
+    if not final.exists():
+        return
+    strangers = sorted(entry.name for entry in final.iterdir() if not ours(entry))
+    if strangers:
+        shown = ", ".join(strangers[:5]) + (", …" if len(strangers) > 5 else "")
+        raise FolderError(
+            f"{final} holds files that are no plan's ({shown}); it is left as it is: choose another with --output"
+        )
+
+
+def _flush(folder: Path) -> None:
+    for directory, _, names in os.walk(folder):
+        for name in (*names, "."):
+            handle = os.open(Path(directory) / name, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _put_in_place(staging: Path, final: Path) -> None:
+    if not final.exists():
+        staging.rename(final)
+    elif not _exchanged(staging, final):
+        # No exchange on this system: the old folder moves aside first, and back if the second step fails.
+        aside = staging_name(final, "before")
+        final.rename(aside)
+        try:
+            staging.rename(final)
+        except OSError:
+            aside.rename(final)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    handle = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; False where the system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    library = ctypes.CDLL(None, use_errno=True)
+    exchange = getattr(library, "renameat2", None)
+    if exchange is None:
+        return False
+    if exchange(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
+def _explained(final: Path, error: OSError) -> str:
+    why = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the quota is used up",
+        errno.EACCES: "the folder above it may not be written to",
+        errno.EPERM: "it may not be written to",
+        errno.EROFS: "the file system is read-only",
+        errno.ENOTDIR: "a file stands where a folder is needed",
+        errno.ENAMETOOLONG: "the name is too long",
+    }.get(error.errno or 0, str(error))
+    return (
+        f"{final} could not be written: {why}. What stood there before stands; choose another with --output"
+    )

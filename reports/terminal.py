@@ -1,0 +1,165 @@
+"""The plan on the terminal: totals against the budget, grades, binding limits, what is left and why, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lendplan.reports.reasons import amount
+from lendplan.reports.summary import STAGES
+from lendplan.reports.tables import LimitState, is_budget
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a plan is called and measured in."""
+
+    title: str
+    currency: str
+    unit: float
+    formulation: str
+    objective: str  # profit | weighted
+    revenue_weight: float
+    budget: float
+    budget_basis: str
+
+    @property
+    def money(self) -> str:
+        """The unit of amounts, "CNY × 10,000"."""
+        return self.currency if self.unit == 1 else f"{self.currency} × {self.unit:,.12g}"
+
+
+def show_plan(
+    console: Console,
+    heading: Heading,
+    summary: Mapping[str, Any],
+    grades: pd.DataFrame,
+    states: Sequence[LimitState],
+    written_to: str | None,
+) -> None:
+    """Print a plan."""
+    console.print(Text(heading.title, style="bold"))
+    console.print(
+        Text(_verdict(heading, summary), style="green" if summary["status"] == "optimal" else "yellow")
+    )
+    console.print()
+    console.print(totals_table(heading, summary))
+    console.print(_grades(grades))
+    console.print(limits_table(heading, states))
+    if summary["unspent_because"]:
+        console.print(Text(f"Unspent: {summary['unspent_because']}.", overflow="fold"))
+    console.print(Text(_times(summary), style="dim"))
+    if written_to is not None:
+        console.print(Text(f"Written to {written_to}", overflow="fold"))
+
+
+def _verdict(heading: Heading, summary: Mapping[str, Any]) -> str:
+    what = (
+        "profit" if heading.objective == "profit" else f"weighted, revenue weight {heading.revenue_weight:g}"
+    )
+    value = f"Objective {summary['objective']:,.8g} ({what}; {heading.formulation})"
+    certified = summary["certified_gap"]
+    if summary["gap"] is None:
+        proven = "proven best for its own two stages" if summary["status"] == "optimal" else "not proven"
+        if certified is not None:
+            proven += f"; at most {_share(certified)} below any plan of this scenario"
+    else:
+        proven = f"proven by HiGHS to {summary['gap']:.1e}"
+        if certified is not None:
+            proven += f", certified to {certified:.1e}"
+    if summary["status"] != "optimal":
+        proven = f"a limit was reached before the gap asked for; {proven}"
+    return f"{value}: {proven}"
+
+
+def _share(gap: float) -> str:
+    return f"{100 * gap:.3g} %"
+
+
+def totals_table(heading: Heading, summary: Mapping[str, Any]) -> Table:
+    """Return the totals against the budget."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_column(justify="left", style="dim")
+    used, total = summary["budget_used"], heading.budget
+    share = f"{100 * used / total:.1f} % of {amount(total)}" if total > 0 else "of a budget of 0"
+    table.add_row(f"Budget used ({heading.budget_basis})", amount(used), f"{heading.money}, {share}")
+    funded = f"of {summary['eligible']:,} eligible"
+    table.add_row("Enterprises funded", f"{summary['funded']:,}", funded)
+    rate = summary["average_rate"]
+    table.add_row("Average rate", "–" if rate is None else f"{100 * rate:.2f} %", "interest over exposure")
+    for key, note in (
+        ("exposure", "expected to be drawn"),
+        ("interest", "a year"),
+        ("revenue", "interest less funding, operating and fixed cost"),
+        ("risk", "expected loss"),
+        ("profit", "revenue less risk"),
+    ):
+        table.add_row(key.capitalize(), f"{summary[key]:,.2f}", note)
+    return table
+
+
+def _grades(grades: pd.DataFrame) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="By grade", title_justify="left")
+    for name in ("Grade", "Enterprises", "Funded", "Line", "Average rate", "Exposure", "Revenue", "Risk"):
+        table.add_column(name, justify="left" if name == "Grade" else "right", no_wrap=True)
+    for row in grades.to_dict("records"):
+        rate = row["average_rate"]
+        table.add_row(
+            str(row["grade"]),
+            f"{row['enterprises']:,}",
+            f"{row['funded']:,}",
+            f"{row['line']:,.2f}",
+            "–" if pd.isna(rate) else f"{100 * rate:.2f} %",
+            f"{row['exposure']:,.2f}",
+            f"{row['revenue']:,.2f}",
+            f"{row['risk']:,.2f}",
+        )
+    return table
+
+
+def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
+    """Return the budget and the limits that bind or have a price."""
+    shown = [state for state in states if is_budget(state) or state.binding or state.price != 0.0]
+    hidden = len(states) - len(shown)
+    title = "Budget and binding limits" + (f" ({hidden} more limits have room)" if hidden else "")
+    worth = f"objective a unit, {heading.objective}"
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        caption=f"Shadow price: what one more unit on the limit's right side is worth ({worth}); "
+        "of the continuous relaxation, in which lines may be mixed.",
+        caption_justify="left",
+    )
+    for name in ("Limit", "Measure", "Stated", "Reached", "Shadow price"):
+        table.add_column(name, justify="left" if name in ("Limit", "Measure") else "right", overflow="fold")
+    for state in shown:
+        sign = "≤" if state.sense > 0 else "≥"
+        mark = "" if state.binding else " (has room)"
+        table.add_row(
+            Text(state.name + mark),
+            state.measure,
+            f"{sign} {_quantity(state.stated, state.unit)}",
+            _quantity(state.reached, state.unit),
+            f"{state.price:.4g}" if state.price else "0",
+        )
+    return table
+
+
+def _quantity(value: float, unit: str) -> str:
+    return amount(value) if unit == "amount" else f"{100 * value:.2f} %"
+
+
+def _times(summary: Mapping[str, Any]) -> str:
+    seconds = summary["seconds"]
+    parts = ", ".join(f"{stage} {seconds[stage]:.2f} s" for stage in STAGES if stage in seconds)
+    return f"Time: {parts}; {summary['solver']}"

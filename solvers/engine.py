@@ -1,0 +1,285 @@
+"""One run of HiGHS on an array model: scaled, watched, interruptible, every status read.
+
+What was seen to bite is answered here: HiGHS takes NaN for a number (all that goes in is checked), reads tiny
+coefficients as zero (rows and columns are scaled), ignores Ctrl-C inside ``run`` (it runs in a thread, and the
+callbacks stop it), and fails when the number of threads changes in one process (its scheduler is reset).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import highspy
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from lendplan.models.measures import Floats
+from lendplan.solvers.result import Options, Progress, StopReason
+
+_FEASIBILITY = 1e-9  # on rows and columns scaled to about 1
+_POLL = 0.05  # seconds between looks at the user's Ctrl-C
+_last_threads: list[int] = []  # the thread count HiGHS's scheduler of this process was started with
+
+
+class SolverError(Exception):
+    """The engine was given, or returned, something that must not be passed on."""
+
+
+@dataclass(frozen=True)
+class ArrayModel:
+    """Maximise cost·x + offset, row_lower ≤ matrix·x ≤ row_upper, lower ≤ x ≤ upper; c columns, r rows."""
+
+    cost: Floats  # (c,)
+    lower: Floats  # (c,)
+    upper: Floats  # (c,)
+    integer: NDArray[np.bool_]  # (c,)
+    matrix: sp.csc_array  # (r, c)
+    row_lower: Floats  # (r,)
+    row_upper: Floats  # (r,)
+    offset: float = 0.0
+
+    def relaxed(self) -> ArrayModel:
+        """Return the same model with every column continuous."""
+        return replace(self, integer=np.zeros_like(self.integer))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run gave. ``infeasible`` is a proof; ``x`` is None where no point is in hand."""
+
+    stop: StopReason
+    infeasible: bool
+    x: Floats | None
+    objective: float
+    bound: float
+    row_dual: Floats | None  # d objective / d right side; continuous models only
+    detail: str
+
+
+def clock(options: Options) -> Callable[[], float]:
+    """Return a function that tells the seconds left of the time limit, never below 0."""
+    end = time.monotonic() + options.time_limit
+    return lambda: max(0.0, end - time.monotonic())
+
+
+def run(
+    model: ArrayModel,
+    options: Options,
+    *,
+    seconds: float,
+    stage: str,
+    absolute_gap: float = 0.0,
+    start: Floats | None = None,
+) -> Outcome:
+    """Solve one model.
+
+    Parameters
+    ----------
+    model : with finite numbers, except that bounds may be infinite
+    seconds : allowed for this run
+    stage : named to the watcher
+    absolute_gap : in the objective's unit; the relative gap is the options'
+    start : shape (c,), a point to begin from; one that is not feasible is ignored by HiGHS
+
+    Raises
+    ------
+    SolverError
+        On NaN or inf in the model or in the answer, or a status that is none of the known ones.
+    """
+    _check_finite(model)
+    if len(model.cost) == 0:
+        return _without_columns(model)
+    scaled = _Scaled(model)
+    highs = _prepared(options, seconds, absolute_gap * scaled.objective)
+    _expect_ok(scaled.passed_to(highs), "passModel")
+    if start is not None and model.integer.any():
+        solution = highspy.HighsSolution()
+        solution.col_value = (start / scaled.column).tolist()
+        highs.setSolution(solution)
+    interrupted = _run_watched(highs, options, stage, scaled.objective)
+    return _read(highs, model, scaled, interrupted)
+
+
+def _check_finite(model: ArrayModel) -> None:
+    for name, values in (
+        ("cost", model.cost),
+        ("matrix", model.matrix.data),
+        ("offset", np.array([model.offset])),
+    ):
+        if not np.all(np.isfinite(values)):
+            raise SolverError(f"the model's {name} holds NaN or inf; it is not passed to the solver")
+    for name, bounds in (
+        ("lower bounds", model.lower),
+        ("upper bounds", model.upper),
+        ("row lower bounds", model.row_lower),
+        ("row upper bounds", model.row_upper),
+    ):
+        if np.any(np.isnan(bounds)):
+            raise SolverError(f"the model's {name} hold NaN; it is not passed to the solver")
+
+
+def _without_columns(model: ArrayModel) -> Outcome:
+    """Settle a model without columns: HiGHS has no status for it that tells feasible from infeasible."""
+    feasible = bool(np.all(model.row_lower <= 0) and np.all(model.row_upper >= 0))
+    return Outcome(
+        StopReason.PROVEN,
+        not feasible,
+        np.zeros(0) if feasible else None,
+        model.offset,
+        model.offset,
+        np.zeros(len(model.row_lower)),
+        "no columns",
+    )
+
+
+class _Scaled:
+    """Columns measured by their upper bound, rows by their largest coefficient, the objective by its largest."""
+
+    def __init__(self, model: ArrayModel) -> None:
+        bounded = ~model.integer & np.isfinite(model.upper) & (model.upper > 0)
+        self.column = np.where(bounded, model.upper, 1.0)
+        matrix = model.matrix.copy()
+        matrix.data = matrix.data * np.repeat(self.column, np.diff(matrix.indptr))
+        largest = np.zeros(matrix.shape[0])
+        np.maximum.at(largest, matrix.indices, np.abs(matrix.data))
+        self.row = np.where(largest > 0, 1.0 / np.where(largest > 0, largest, 1.0), 1.0)
+        matrix.data = matrix.data * self.row[matrix.indices]
+        cost = model.cost * self.column
+        most = float(np.max(np.abs(cost), initial=0.0))
+        self.objective = 1.0 / most if most > 0 else 1.0
+        self.matrix = matrix
+        self.cost = cost * self.objective
+        self.model = model
+
+    def passed_to(self, highs: Any) -> Any:
+        model, infinity = self.model, highspy.kHighsInf
+        lower, upper = model.row_lower * self.row, model.row_upper * self.row
+        return highs.passModel(
+            len(self.cost),
+            len(lower),
+            self.matrix.nnz,
+            int(highspy.MatrixFormat.kColwise),
+            int(highspy.ObjSense.kMaximize),
+            model.offset * self.objective,
+            self.cost,
+            np.clip(model.lower / self.column, -infinity, infinity),
+            np.clip(model.upper / self.column, -infinity, infinity),
+            np.clip(lower, -infinity, infinity),
+            np.clip(upper, -infinity, infinity),
+            self.matrix.indptr.astype(np.int32),
+            self.matrix.indices.astype(np.int32),
+            self.matrix.data,
+            model.integer.astype(np.int32),
+        )
+
+
+def _prepared(options: Options, seconds: float, absolute_gap: float) -> Any:
+    if _last_threads and _last_threads[-1] != options.threads:
+        highspy.Highs.resetGlobalScheduler(True)
+    _last_threads[:] = [options.threads]
+    highs = highspy.Highs()
+    for name, value in (
+        ("output_flag", False),
+        ("threads", options.threads),
+        ("random_seed", options.seed),
+        ("time_limit", seconds),
+        ("mip_rel_gap", options.gap),
+        ("mip_abs_gap", absolute_gap),
+        ("primal_feasibility_tolerance", _FEASIBILITY),
+        ("dual_feasibility_tolerance", _FEASIBILITY),
+        ("mip_feasibility_tolerance", _FEASIBILITY),
+    ):
+        _expect_ok(highs.setOptionValue(name, value), f"option {name}")
+    return highs
+
+
+def _expect_ok(status: Any, what: str) -> None:
+    if status == highspy.HighsStatus.kError:
+        raise SolverError(f"HiGHS refused {what}")
+
+
+def _run_watched(highs: Any, options: Options, stage: str, objective_scale: float) -> bool:
+    """Run in a thread so that Ctrl-C is heard; return whether the user interrupted."""
+    stop = threading.Event()
+
+    def on_interrupt(event: Any) -> None:
+        if stop.is_set():
+            event.interrupt()
+
+    def on_log(event: Any) -> None:
+        if options.watch is not None:
+            out = event.data_out
+            incumbent, bound = out.mip_primal_bound, out.mip_dual_bound
+            options.watch(
+                Progress(
+                    stage,
+                    incumbent / objective_scale if abs(incumbent) < highspy.kHighsInf else None,
+                    bound / objective_scale if abs(bound) < highspy.kHighsInf else None,
+                )
+            )
+
+    highs.cbMipInterrupt += on_interrupt
+    highs.cbSimplexInterrupt += on_interrupt
+    highs.cbIpmInterrupt += on_interrupt
+    if options.watch is not None:
+        options.watch(Progress(stage))
+        highs.cbMipLogging += on_log
+
+    failure: list[BaseException] = []
+
+    def solve() -> None:
+        try:
+            highs.run()
+        except BaseException as error:  # handed to the caller's thread below
+            failure.append(error)
+
+    worker = threading.Thread(target=solve, name="highs", daemon=True)
+    interrupted = False
+    worker.start()
+    while worker.is_alive():
+        try:
+            worker.join(_POLL)
+        except KeyboardInterrupt:
+            interrupted = True
+            stop.set()
+    if failure:
+        raise SolverError(f"HiGHS failed: {failure[0]}") from failure[0]
+    return interrupted
+
+
+def _read(highs: Any, model: ArrayModel, scaled: _Scaled, interrupted: bool) -> Outcome:
+    kind = highspy.HighsModelStatus
+    status = highs.getModelStatus()
+    detail = highs.modelStatusToString(status)
+    info = highs.getInfo()
+    is_mip = bool(model.integer.any())
+    has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    if status == kind.kOptimal and not has_point:
+        raise SolverError("HiGHS said optimal and gave no feasible point")
+    if interrupted or status == kind.kInterrupt:
+        stop = StopReason.INTERRUPTED
+    elif status in (kind.kOptimal, kind.kInfeasible):
+        stop = StopReason.PROVEN
+    elif status == kind.kTimeLimit:
+        stop = StopReason.TIME_LIMIT
+    else:  # unbounded is impossible, since every column that earns is bounded; the rest are failures
+        stop = StopReason.FAILED
+    usable = has_point and (is_mip or status == kind.kOptimal)
+    x = np.array(highs.getSolution().col_value) * scaled.column if usable else None
+    if x is not None and not np.all(np.isfinite(x)):
+        raise SolverError("HiGHS returned NaN or inf")
+    dual = None
+    if not is_mip and status == kind.kOptimal:
+        dual = np.array(highs.getSolution().row_dual) * scaled.row / scaled.objective
+    objective = float(model.cost @ x) + model.offset if x is not None else float("-inf")
+    bound = float("inf")
+    if is_mip and abs(info.mip_dual_bound) < highspy.kHighsInf:
+        bound = info.mip_dual_bound / scaled.objective
+    elif status == kind.kOptimal:
+        bound = objective
+    return Outcome(stop, status == kind.kInfeasible, x, objective, bound, dual, detail)

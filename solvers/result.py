@@ -1,0 +1,113 @@
+"""What a solver hands back: why it stopped, what is in hand, and how good that is proven to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lendplan.models.measures import Floats
+from lendplan.models.problem import Problem
+
+
+class StopReason(Enum):
+    """Why the solver stopped."""
+
+    PROVEN = "proven"  # the plan is within the asked gap of the bound, or there is proven to be none
+    TIME_LIMIT = "time limit"  # the time allowed was used up
+    INTERRUPTED = "interrupted"  # the user asked it to stop
+    FAILED = "failed"  # the engine gave up: its own words are in `detail`
+
+
+class SolutionStatus(Enum):
+    """What is in hand."""
+
+    OPTIMAL = "optimal"  # a plan, proven within the gap
+    FEASIBLE = "feasible"  # a plan, not proven within the gap
+    NONE = "none"  # no plan was found, and none is proven not to exist
+    INFEASIBLE = "infeasible"  # proven: no plan obeys budget, limits and `must: lend` together
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step of the search, for a display. ``bound`` and ``incumbent`` are in the objective's unit."""
+
+    stage: str
+    incumbent: float | None = None
+    bound: float | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to solve. ``gap`` is relative, as the design defines it; seconds count from ``started``."""
+
+    gap: float = 1e-6
+    time_limit: float = 300.0
+    threads: int = 2
+    seed: int = 0
+    watch: Callable[[Progress], None] | None = None
+
+
+@dataclass(frozen=True)
+class LimitChange:
+    """What one limit in a conflict would have to become.
+
+    ``alone`` is the amount, share or rate at which, all else as it stands, a plan exists; None where no change
+    of this limit alone is enough. ``together`` is its value in the least total change.
+    """
+
+    name: str
+    stated: float
+    unit: str  # amount | share | rate | enterprises
+    alone: float | None
+    together: float
+    alone_proven: bool = True  # False where the time ran out: `alone` works, but less might
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Why no plan exists, in the words of the scenario."""
+
+    changes: tuple[LimitChange, ...]
+    relaxed_feasible: (
+        bool  # True: with lines mixed continuously a plan exists; only all-or-nothing forbids it
+    )
+    together_proven: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a solve. ``rate`` holds positions in the problem's rates, −1 for none; shapes (n,)."""
+
+    stop: StopReason
+    solution: SolutionStatus
+    problem: Problem  # with its payoff ranges, where it needs them
+    rate: NDArray[np.int64] | None = None
+    line: Floats | None = None
+    bound: float | None = None  # on the scenario's objective; None where the formulation does not bound it
+    prices: Mapping[str, float] = field(default_factory=dict)  # by row name, d objective / d right side
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    solver: str = ""
+    seed: int = 0
+    detail: str = ""
+    conflict: Conflict | None = None
+
+
+def objective_scale(problem: Problem) -> float:
+    """Return the least size that a gap is measured against: 1 for ``weighted``, 1e-9 × budget for ``profit``."""
+    return 1.0 if problem.objective.kind == "weighted" else 1e-9 * problem.budget
+
+
+def relative_gap(bound: float, objective: float, problem: Problem) -> float:
+    """Return (bound − objective) / max(|objective|, scale), with 0/0 = 0.
+
+    Never negative: the caller has checked that the bound is not below the objective.
+    """
+    distance = max(bound - objective, 0.0)
+    if distance == 0.0:
+        return 0.0
+    size = max(abs(objective), objective_scale(problem))
+    return distance / size if size > 0 else float("inf")

@@ -178,7 +178,7 @@ def _lines(question: Question, frame: Any, is_eligible: NDArray[np.bool_]) -> tu
     step = own("line_step", question.line_step or 0.0)
     has_step = step > 0
     unit = np.where(has_step, step, 1.0)
-    low = np.where(has_step, np.ceil(low / unit - STEP_TOLERANCE) * unit, low)
+    low = np.where(has_step, np.maximum(1.0, np.ceil(low / unit - STEP_TOLERANCE)) * unit, low)
     high = np.where(has_step, np.floor(high / unit + STEP_TOLERANCE) * unit, high)
     return np.where(is_eligible, low, np.nan), np.where(is_eligible, high, np.nan), step
 

@@ -183,7 +183,8 @@ def check_parquet(table: Allocations, parquet: Allocations, checks: Checklist) -
         if bad.size:
             row = int(bad[0])
             which = f"{name} of {table.columns['enterprise'][row]!r}"
+            in_parquet, in_csv = (one[row : row + 1].tolist()[0] for one in (theirs, ours))
             faults.append(
-                f"{which} is {theirs[row]!r}, in allocations.csv {ours[row]!r} ({bad.size:,} rows differ)"
+                f"{which} is {in_parquet!r}, in allocations.csv {in_csv!r} ({bad.size:,} rows differ)"
             )
     checks.add("parquet", not faults, "; ".join(faults) or f"{rows:,} rows are equal")

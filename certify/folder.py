@@ -211,16 +211,23 @@ def read_allocations(path: Path) -> Allocations:
 
 def _floats(cells: NDArray[np.object_], raw: RawTable, name: str) -> NDArray[np.float64]:
     values = np.full(len(cells), np.nan)
+    filled = np.asarray(cells != "", dtype=bool)
+    try:
+        values[filled] = cells[filled].astype(np.float64)
+    except (ValueError, TypeError):
+        raise InputError(_no_numbers(cells, raw, name)) from None
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _no_numbers(cells: NDArray[np.object_], raw: RawTable, name: str) -> list[Finding]:
     findings = []
     for row, cell in enumerate(cells.tolist()):
         if isinstance(cell, str) and cell == "":
             continue
         try:
-            values[row] = float(cell)
+            float(cell)
         except (ValueError, TypeError):
             findings.append(
                 Finding(f"{cell!r} is no number", file=raw.name, line=int(raw.line[row]), key=name)
             )
-    if findings:
-        raise InputError(findings)
-    return np.where(np.isfinite(values), values, np.nan)
+    return findings

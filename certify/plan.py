@@ -50,8 +50,9 @@ def verify(folder: Path) -> Report:
 
     Notes
     -----
-    Not checked: that the scenario file says what the manifest's scenario says (its hash is), shadow prices and the
-    list of what binds, reasons, versions and times.
+    Not checked: that the scenario file says what the manifest's scenario says (its hash is), ranges that the
+    scenario does not give (they are taken as stated), shadow prices and the list of what binds, reasons, versions
+    and times. An enterprise with `must: lend` that the scenario excludes fails the check ``must lend``.
     """
     folder = Path(folder)
     plan = read_folder(folder)

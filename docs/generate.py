@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,16 @@ def cli_page() -> str:
         _options(group.params),
     ]
     for name, command in group.commands.items():
-        parts += [f"## optimize {name}", f"```text\n{_usage(name, command.params)}\n```", _flowed(command.help)]
+        parts += [
+            f"## optimize {name}",
+            f"```text\n{_usage(name, command.params)}\n```",
+            _flowed(command.help),
+        ]
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         if arguments:
-            parts.append(_table(("argument", "meaning"), [(f"`{one.metavar}`", one.help) for one in arguments]))
+            parts.append(
+                _table(("argument", "meaning"), [(f"`{one.metavar}`", one.help) for one in arguments])
+            )
         parts.append(_options(command.params))
     return _joined(parts)
 
@@ -228,7 +234,7 @@ def tables_page() -> str:
 
 
 # -------------------------------------------------------------------------------------------------- writing
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
@@ -247,18 +253,24 @@ def picture() -> str:
     from lendplan.reports.terminal import show_plan
 
     with tempfile.TemporaryDirectory() as folder:
-        plan = load(DOCS.parent / "scenarios" / f"{PICTURED}.yaml").solve()
+        asked = load(DOCS.parent / "scenarios" / f"{PICTURED}.yaml")
+        plan = asked.solve()
         plan.write(Path(folder) / PICTURED)
-        console = Console(record=True, width=118, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-        asked = plan.scenario.heading
-        show_plan(console, asked, plan.summary, plan.by_grade, plan.limits, f"scenarios/plans/{PICTURED}")
-    # A fixed id: the default one is drawn anew each time.
-    return console.export_svg(title=f"optimize scenarios/{PICTURED}.yaml", unique_id="lendplan")
+        console = Console(
+            record=True, width=118, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+        )
+        figures = asked.heading, plan.summary, plan.by_grade, plan.limits
+        show_plan(console, *figures, f"scenarios/plans/{PICTURED}")
+    # A fixed id: the default one is drawn anew each time. No font from the network: any monospaced one will do.
+    drawn = console.export_svg(title=f"optimize scenarios/{PICTURED}.yaml", unique_id="lendplan")
+    return re.sub(r" *@font-face \{.*?\n    \}\n", "", drawn, flags=re.DOTALL)
 
 
 def main() -> None:
     """Write the pages, and the picture where it is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--picture", action="store_true", help="write the picture as well; takes a solve")
     asked = parser.parse_args()
     files = pages()

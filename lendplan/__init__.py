@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         OutputError,
     )
     from lendplan.plan import Plan
-    from lendplan.run import Scenario, load, scenario
+    from lendplan.run import Scenario, from_frames, load
     from lendplan.score import Score
 
 # Loaded on first use: `import lendplan` and `optimize --help` need neither pandas nor a solver.
@@ -36,8 +36,8 @@ _HOME = {
     "Plan": "lendplan.plan",
     "Scenario": "lendplan.run",
     "Score": "lendplan.score",
+    "from_frames": "lendplan.run",
     "load": "lendplan.run",
-    "scenario": "lendplan.run",
 }
 
 __all__ = [
@@ -52,8 +52,8 @@ __all__ = [
     "Plan",
     "Scenario",
     "Score",
+    "from_frames",
     "load",
-    "scenario",
 ]
 
 

@@ -9,17 +9,14 @@ import json
 import logging
 import os
 import sys
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from lendplan.interrupts import prompt_interrupts
-
-if TYPE_CHECKING:
-    from lendplan.plan import Plan
-    from lendplan.reports.terminal import Heading
 
 _PLAN = "plan"  # the command that a bare `optimize SCENARIO` stands for
 
@@ -30,8 +27,14 @@ class _ScenarioFirst(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         asks_help = bool(args) and args[0] in ("--help", "--version")
         if args and not asks_help and args[0] not in self.commands:
+            self._refuse_misspelt(ctx, args[0])
             args = [_PLAN, *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_misspelt(self, ctx: Any, word: str) -> None:
+        near = get_close_matches(word, self.commands, n=1)
+        if near and not Path(word).suffix and not Path(word).exists():
+            ctx.fail(f"there is neither a command nor a scenario {word!r}; did you mean {near[0]!r}?")
 
 
 app = typer.Typer(
@@ -84,6 +87,7 @@ def plan(
     """Find the best plan of a scenario, check it, and write it as a folder."""
     from lendplan.errors import INTERRUPTED, LIMIT_REACHED
     from lendplan.reports.progress import search_display
+    from lendplan.reports.terminal import show_plan
     from lendplan.run import load
     from lendplan.solvers.result import SolutionStatus, StopReason
 
@@ -93,10 +97,11 @@ def plan(
     if found.result.stop is StopReason.INTERRUPTED:
         raise typer.Exit(INTERRUPTED)
     written = found.write(output)
+    summary = json.loads((written / "summary.json").read_text(encoding="utf-8"))
     if as_json:
-        _print_json(json.loads((written / "summary.json").read_text(encoding="utf-8")))
+        _print_json(summary)
     else:
-        _show(asked.heading, found, written)
+        show_plan(_console(), asked.heading, summary, found.by_grade, found.limits, str(written))
     if found.result.solution is not SolutionStatus.OPTIMAL:
         typer.echo(
             f"the {found.result.stop.value} ended the search before the gap of {asked.settings.solver.gap:g} was "
@@ -174,12 +179,6 @@ def _console() -> Any:
     console = Console()
     # Where the output is no terminal nothing is wrapped to its width; tables keep their columns.
     return console if console.is_terminal else Console(width=140)
-
-
-def _show(heading: Heading, found: Plan, written: Path) -> None:
-    from lendplan.reports.terminal import show_plan
-
-    show_plan(_console(), heading, found.summary, found.by_grade, found.limits, str(written))
 
 
 def main(arguments: list[str] | None = None) -> None:

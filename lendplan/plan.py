@@ -24,6 +24,7 @@ from lendplan.data.sources import InputRecord
 from lendplan.errors import CheckFailedError, OutputError
 from lendplan.inputs import Case
 from lendplan.models.problem import Choice
+from lendplan.models.two_stage import stage_one_lines
 from lendplan.reports.folder import FolderError, staged, write_files
 from lendplan.reports.reasons import reasons
 from lendplan.reports.summary import summarise
@@ -103,6 +104,9 @@ class Plan:
             self.limits,
             certified_bound=self.certified_bound,
             seconds={**self.case.seconds, **self.result.seconds, "write": write_seconds},
+            fixed_lines=stage_one_lines(self.result.problem)
+            if self.case.settings.formulation == "two_stage"
+            else None,
         )
 
     def write(self, folder: str | Path | None = None) -> Path:

@@ -143,7 +143,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     return Scenario(case)
 
 
-def scenario(
+def from_frames(
     enterprises: pd.DataFrame,
     *,
     ratings: pd.DataFrame | None = None,
@@ -164,7 +164,7 @@ def scenario(
 
     Examples
     --------
-    >>> scenario(book, title="2027", currency="CNY", lines={"min": 10, "max": 100}, budget={"total": 500}).solve()
+    >>> from_frames(book, title="2027", currency="CNY", lines={"min": 10, "max": 100}, budget={"total": 500}).solve()
     ... # doctest: +SKIP
     """
     checked = settings_from(settings, need_enterprises=False)

@@ -16,7 +16,7 @@ from lendplan.data.findings import Finding, InputError
 from lendplan.data.tables import RawTable, read_table, table_from_frame
 from lendplan.errors import InfeasibleError, NoPlanError
 from lendplan.models.measures import Floats
-from lendplan.models.problem import Choice, Problem, broken_by
+from lendplan.models.problem import TOLERANCE, Choice, Problem, breaches
 from lendplan.reports.summary import summarise
 from lendplan.reports.tables import LimitState, limit_states
 from lendplan.solvers.result import Result, SolutionStatus, StopReason, relative_gap
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from lendplan.run import Scenario
 
 log = logging.getLogger(__name__)
-
-_TOLERANCE = 1e-9  # of the right side, at least 1: within it a limit holds
 
 
 @dataclass(frozen=True)
@@ -178,13 +176,7 @@ def _choice(scenario: Scenario, problem: Problem, line: Floats, rate: Floats) ->
 
 def _broken(problem: Problem, choice: Choice) -> dict[str, float]:
     """Return what the allocation breaks and by how much: limits by their names, bounds of rows under `lines` etc."""
-    broken: dict[str, float] = {}
-    for row in problem.rows:
-        _, right, constant = problem.sides(row)
-        size = abs(float(np.sum(choice.total(right))) + constant)
-        excess = broken_by(problem, choice, row)
-        if excess > _TOLERANCE * max(1.0, size):
-            broken[row.name] = excess
+    broken = dict(breaches(problem, choice))
     lent = choice.offered
     outside = np.where(
         lent,
@@ -199,7 +191,7 @@ def _broken(problem: Problem, choice: Choice) -> dict[str, float]:
     rate = np.nan_to_num(choice.rate)
     rates = np.where(lent, np.maximum(low - rate, 0) + np.maximum(rate - high, 0), 0.0)
     for name, amounts in (("lines", outside), ("line steps", odd), ("rates", rates)):
-        if np.max(amounts, initial=0.0) > _TOLERANCE:
+        if np.max(amounts, initial=0.0) > TOLERANCE:
             broken[name] = float(np.sum(amounts))
     forgotten = int(np.sum(problem.must_lend & ~lent))
     if forgotten:

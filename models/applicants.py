@@ -167,7 +167,8 @@ class _Selection:
         high = _or_else(self._number("line_max")[row], terms.line_max)
         step = _or_else(self._number("line_step")[row], terms.line_step or 0.0)
         whole = np.where(step > 0, step, 1.0)
-        fewest, most = np.ceil(low / whole - _DUST), np.floor(high / whole + _DUST)
+        # A loan of no step is none, so the least line is one step where it is stated as 0.
+        fewest, most = np.maximum(1.0, np.ceil(low / whole - _DUST)), np.floor(high / whole + _DUST)
         crossed = low > high
         for i in np.flatnonzero(crossed):
             self._find(

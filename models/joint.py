@@ -37,7 +37,7 @@ import pyomo.environ as pyo
 
 from lendplan.models.dominance import Offers
 from lendplan.models.problem import Problem
-from lendplan.models.rows import add_one_rate, add_rows, declare_sets, form_expression, linear
+from lendplan.models.rows import add_one_rate, add_rows, declare_sets, form_expression, pair_expression
 
 
 def build(problem: Problem, offers: Offers) -> pyo.ConcreteModel:
@@ -84,28 +84,23 @@ def _link_lines(
     model: pyo.ConcreteModel, problem: Problem, offers: Offers, pairs: list[tuple[str, float]]
 ) -> None:
     """Zero or a real line: ℓ⁻ z ≤ L ≤ ℓ⁺ z."""
-    line_max = dict(zip(pairs, problem.line_max[offers.enterprise].tolist(), strict=True))
-    line_min = {
-        pair: bound
-        for pair, bound in zip(pairs, problem.line_min[offers.enterprise].tolist(), strict=True)
-        if bound > 0
+    offered = model.is_offered
+    line = model.line_at_rate
+    upper = {
+        pair: (None, pair_expression(1.0, line[pair], -most, offered[pair]), 0.0)
+        for pair, most in zip(pairs, problem.line_max[offers.enterprise].tolist(), strict=True)
+    }
+    lower = {
+        pair: (None, pair_expression(least, offered[pair], -1.0, line[pair]), 0.0)
+        for pair, least in zip(pairs, problem.line_min[offers.enterprise].tolist(), strict=True)
+        if least > 0
     }
 
-    def _line_if_offered_max_rule(m: pyo.ConcreteModel, i: str, k: float) -> tuple[None, object, float]:
-        pair = (i, k)
-        return None, linear([1.0, -line_max[pair]], [m.line_at_rate[pair], m.is_offered[pair]]), 0.0
-
-    def _line_if_offered_min_rule(m: pyo.ConcreteModel, i: str, k: float) -> tuple[None, object, float]:
-        pair = (i, k)
-        return None, linear([line_min[pair], -1.0], [m.is_offered[pair], m.line_at_rate[pair]]), 0.0
-
     model.line_if_offered_max = pyo.Constraint(
-        model.OFFERS,
-        rule=_line_if_offered_max_rule,
-        doc="No line without an offer, and none above its maximum.",
+        model.OFFERS, rule=upper, doc="No line without an offer, and none above its maximum."
     )
     model.line_if_offered_min = pyo.Constraint(
-        list(line_min), rule=_line_if_offered_min_rule, doc="An offer is a line of at least its minimum."
+        list(lower), rule=lower, doc="An offer is a line of at least its minimum."
     )
 
 
@@ -127,10 +122,9 @@ def _add_steps(
     )
     model.whole_steps = pyo.Constraint(
         list(step_of),
-        rule=lambda m, i, k: (
-            0.0,
-            linear([1.0, -step_of[i, k]], [m.line_at_rate[i, k], m.steps_at_rate[i, k]]),
-            0.0,
-        ),
+        rule={
+            pair: (0.0, pair_expression(1.0, model.line_at_rate[pair], -step, model.steps_at_rate[pair]), 0.0)
+            for pair, step in step_of.items()
+        },
         doc="A line is a whole number of steps.",
     )

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lendplan.models.measures import MeasureName
-from lendplan.models.problem import Members, Row
+from lendplan.models.problem import RESERVED, Members, Row
 
 BLANK = "(blank)"  # the group of those who leave the column blank
 
@@ -171,7 +171,13 @@ def _name_clashes(rows: Sequence[Row], specs: Sequence[LimitSpec]) -> list[Limit
     """Find a limit named like a group of another, ``one industry[retail]``: two rows, one name."""
     position = {spec.name: place for place, spec in enumerate(specs)}
     seen: set[str] = set()
-    faults: list[LimitFault] = []
+    faults = [
+        LimitFault(
+            position[name], "name", f"`{name}` is a name that the answers use themselves; choose another"
+        )
+        for name in RESERVED
+        if name in position
+    ]
     for row in rows:
         if row.name in seen:
             faults.append(LimitFault(position[row.rule], "name", f"two limits are named `{row.name}`"))

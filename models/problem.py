@@ -39,7 +39,10 @@ from lendplan.models.measures import (
     scalarise,
 )
 
-BUDGET = "budget"  # the name of the budget's row; no limit may take it
+BUDGET = "budget"  # the name of the budget's row
+MUST = "must"  # the name under which `must: lend` stands beside the limits
+TOLERANCE = 1e-9  # of the right side, at least 1: within it a limit holds
+RESERVED = (BUDGET, MUST)  # no limit may take these names
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ class Problem:
     """Everything a solver needs, and nothing of files, names of columns or defaults.
 
     n eligible enterprises, m rates, g churn curves. Amounts are non-negative and finite, bounds are already
-    rounded to whole steps, and ``first_rate`` ≤ ``last_rate``.
+    rounded to whole steps, and ``first_rate`` ≤ ``last_rate``. ``line_min`` is above 0 where a row asks for at least
+    so many loans, and for those with ``must_lend``: a loan of nothing would be one.
     """
 
     enterprise: NDArray[np.object_]  # (n,) ids
@@ -261,6 +265,22 @@ def reordered(problem: Problem, order: Indices) -> Problem:
 
 def broken_by(problem: Problem, choice: Choice, row: Row) -> float:
     """Return by how much a plan breaks a row: 0 where it holds; in the unit of the row's left side."""
+    left, right = reached(problem, choice, row)
+    return max(0.0, row.sense * (left - right))
+
+
+def reached(problem: Problem, choice: Choice, row: Row) -> tuple[float, float]:
+    """Return the two sides of a row as a plan leaves them."""
     left, right, constant = problem.sides(row)
-    excess = float(np.sum(choice.total(left))) - float(np.sum(choice.total(right))) - constant
-    return max(0.0, row.sense * excess)
+    return float(np.sum(choice.total(left))), float(np.sum(choice.total(right))) + constant
+
+
+def breaches(problem: Problem, choice: Choice) -> list[tuple[str, float]]:
+    """Return the rows that a plan breaks, and by how much: beyond 1e-9 × max(1, |right side|)."""
+    found = []
+    for row in problem.rows:
+        left, right = reached(problem, choice, row)
+        excess = row.sense * (left - right)
+        if not excess <= TOLERANCE * max(1.0, abs(right)):  # NaN is a breach, too
+            found.append((row.name, excess))
+    return found

@@ -21,6 +21,11 @@ def linear(coefficients: Sequence[float], variables: Sequence[Any]) -> LinearExp
     return LinearExpression(constant=0, linear_coefs=[a for a, _ in kept], linear_vars=[x for _, x in kept])
 
 
+def pair_expression(a: float, x: Any, b: float, y: Any) -> LinearExpression:
+    """Return a·x + b·y; of all expressions the one that is written most often."""
+    return LinearExpression(constant=0, linear_coefs=[a, b], linear_vars=[x, y])
+
+
 def declare_sets(model: pyo.ConcreteModel, problem: Problem, offers: Offers) -> None:
     """Declare ENTERPRISES, RATES and OFFERS, the admissible pairs, in the order of ``offers``."""
     ids = problem.enterprise.tolist()
@@ -50,11 +55,11 @@ def add_one_rate(
     free = {ids[i]: (None, body[i], 1.0) for i in range(problem.size) if not must[i] and body[i].linear_vars}
     bound = {ids[i]: (1.0, body[i], 1.0) for i in range(problem.size) if must[i]}
     model.one_rate_max = pyo.Constraint(
-        list(free), rule=lambda _, i: free[i], doc="An enterprise is offered at most one rate."
+        list(free), rule=free, doc="An enterprise is offered at most one rate."
     )
     model.one_rate_must = pyo.Constraint(
         list(bound),
-        rule=lambda _, i: bound[i],
+        rule=bound,
         doc="An enterprise with `must: lend` is offered exactly one rate.",
     )
 
@@ -82,16 +87,16 @@ def add_rows(
         expr=(None, expression(budget), budget.amount),
         doc="Lines, or exposures where the budget says so, stay within the budget.",
     )
-    upper = {row.name: row for row in limits if row.sense == 1}
-    lower = {row.name: row for row in limits if row.sense == -1}
+    upper = {row.name: (None, expression(row), row.amount) for row in limits if row.sense == 1}
+    lower = {row.name: (row.amount, expression(row), None) for row in limits if row.sense == -1}
     model.limit_max = pyo.Constraint(
         list(upper),
-        rule=lambda _, name: (None, expression(upper[name]), upper[name].amount),
+        rule=upper,
         doc="A limit's measure stays at or below its amount or share.",
     )
     model.limit_min = pyo.Constraint(
         list(lower),
-        rule=lambda _, name: (lower[name].amount, expression(lower[name]), None),
+        rule=lower,
         doc="A limit's measure reaches at least its amount or share.",
     )
 

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyomo.environ as pyo
+from numpy.typing import NDArray
 
 from lendplan.models.dominance import Offers, all_offers
 from lendplan.models.measures import Floats
@@ -44,6 +45,8 @@ from lendplan.models.rows import add_one_rate, add_rows, declare_sets, linear
 # score is 0 (revenue weight 0) would be declined by the toss of a coin.
 LENDING_BONUS = 1e-6
 _LEAST_RISK_INDEX = 1e-6
+_DUST = 1e-9  # of a step, or of the budget: less than this is rounding
+_ROUNDS = 200
 
 
 def stage_one_lines(problem: Problem) -> Floats:
@@ -76,12 +79,38 @@ def stage_one_lines(problem: Problem) -> Floats:
         settle = high if gained >= lacked else low
         line[settle] = (problem.line_max if settle is high else problem.line_min)[settle]
         free &= ~settle
-    step = np.where(problem.line_step > 0, problem.line_step, 1.0)
-    whole = np.floor(line / step + 1e-9) * step
-    return np.where(problem.line_step > 0, np.where(inside, np.maximum(whole, problem.line_min), 0.0), line)
+    return _in_steps(problem, line, inside, weight) if np.any(problem.line_step > 0) else line
 
 
-def _afforded(problem: Problem, index: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _in_steps(problem: Problem, line: Floats, inside: NDArray[np.bool_], weight: Floats) -> Floats:
+    """Round lines down to whole steps, and share what that leaves: in proportion, then whatever step still fits."""
+    stepped = problem.line_step > 0
+    step = np.where(stepped, problem.line_step, 1.0)
+
+    def whole(amount: Floats) -> Floats:
+        return np.where(stepped, np.floor(amount / step + _DUST) * step, amount)
+
+    line = np.where(inside, np.maximum(whole(line), problem.line_min), 0.0)
+    for _ in range(_ROUNDS):
+        left = problem.budget - float(np.sum(line))
+        free = (
+            inside & (weight > 0) & (problem.line_max - line >= np.where(stepped, step * (1 - _DUST), _DUST))
+        )
+        total = float(np.sum(weight[free]))
+        if left <= 0 or total <= 0:
+            return line
+        more = np.where(free, whole(np.minimum(weight * (left / total), problem.line_max - line)), 0.0)
+        if float(np.sum(more)) <= _DUST * problem.budget:
+            break
+        line = line + more
+    for i in np.lexsort((np.arange(problem.size), -weight)):
+        if inside[i] and weight[i] > 0:
+            left = problem.budget - float(np.sum(line))
+            line[i] += float(whole(np.minimum(left, problem.line_max - line))[i])
+    return line
+
+
+def _afforded(problem: Problem, index: Floats) -> NDArray[np.bool_]:
     """Who takes part: while the minimum lines exceed the budget, the riskiest leaves (ties: the later row)."""
     inside = np.ones(problem.size, dtype=bool)
     needed = float(np.sum(problem.line_min))

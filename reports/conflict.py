@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from lendplan.models.problem import BUDGET, Problem
+from lendplan.models.problem import BUDGET, MUST, Problem
 from lendplan.reports.reasons import amount
-from lendplan.solvers.conflict import MUST
 from lendplan.solvers.result import Conflict, LimitChange
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lendplan.reports.tables import LimitState
-from lendplan.reports.terminal import Heading, limits_table, totals_table
+from lendplan.reports.terminal import Heading, limits_table, say, totals_table
 
 _STRUCTURAL = {
     "lines": "lines outside their bounds, in all",
@@ -25,14 +25,15 @@ def show_score(
     console: Console, heading: Heading, summary: Mapping[str, Any], states: Sequence[LimitState]
 ) -> None:
     """Print a score."""
-    console.print(Text(heading.title, style="bold"))
+    say(console, heading.title, "bold")
     what = (
         "profit" if heading.objective == "profit" else f"weighted, revenue weight {heading.revenue_weight:g}"
     )
-    console.print(Text(f"This allocation is worth {summary['objective']:,.10g} ({what})"))
+    say(console, f"This allocation is worth {summary['objective']:,.10g} ({what})")
     if summary["best"] is not None:
-        console.print(
-            Text(f"The best plan is worth {summary['best']:,.10g}: {summary['distance']:,.6g} more than this")
+        say(
+            console,
+            f"The best plan is worth {summary['best']:,.10g}: {summary['distance']:,.6g} more than this",
         )
     console.print(_broken(summary["broken"]))
     console.print(totals_table(heading, summary))

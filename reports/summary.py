@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lendplan.models.problem import Choice, Problem
+from lendplan.models.measures import Floats, Indices
+from lendplan.models.problem import Choice, Problem, reached
 from lendplan.reports.reasons import Pricing, amount
 from lendplan.reports.tables import LimitState, budget_left, is_budget
 from lendplan.solvers.result import Conflict, Result, SolutionStatus, relative_gap
@@ -24,11 +25,13 @@ def summarise(
     *,
     certified_bound: float | None,
     seconds: Mapping[str, float],
+    fixed_lines: Floats | None = None,
 ) -> dict[str, Any]:
     """Return the plan's figures under the keys of ``summary.json``.
 
     ``bound`` and ``gap`` are None for ``two_stage``, which does not bound the scenario's objective;
-    ``certified_bound`` holds for every plan of the scenario, whatever made it.
+    ``certified_bound`` holds for every plan of the scenario, whatever made it. ``fixed_lines`` are the lines of its
+    first stage, shape (n,).
     """
     problem = result.problem
     totals = problem.totals(choice)
@@ -51,7 +54,9 @@ def summarise(
         "funded": int(np.sum(choice.offered)),
         "eligible": problem.size,
         "average_rate": totals["interest"] / totals["exposure"] if totals["exposure"] > 0 else None,
-        "unspent_because": unspent_because(problem, choice, states, result.prices),
+        "unspent_because": unspent_because(problem, choice, states, result.prices)
+        if fixed_lines is None
+        else unspent_in_two_stages(problem, choice, fixed_lines),
         "solver": result.solver,
         "seconds": {stage: round(float(seconds.get(stage, 0.0)), 6) for stage in STAGES},
         "shadow_prices": dict(result.prices),
@@ -87,6 +92,46 @@ def conflict_record(conflict: Conflict) -> dict[str, Any]:
             for change in conflict.changes
         },
     }
+
+
+def unspent_in_two_stages(problem: Problem, choice: Choice, fixed_lines: Floats) -> str | None:
+    """Say why ``two_stage`` leaves budget: what stage 1 cannot share, and whom stage 2 must decline for the limits."""
+    left = budget_left(problem, choice)
+    if left <= _SPENT * problem.budget:
+        return None
+    of = f"{amount(left)} of {amount(problem.budget)} is left"
+    if problem.size == 0:
+        return f"{of}: no enterprise is eligible"
+    declined = np.flatnonzero((fixed_lines > 0) & ~choice.offered)
+    unshared = problem.budget - float(np.sum(fixed_lines))
+    if not len(declined):
+        return f"{of}: stage 1 shares no more, since every line is at its bound or a step short of it"
+    names = ", ".join(f"`{name}`" for name in _in_the_way(problem, choice, fixed_lines, declined))
+    first = f"; {amount(unshared)} was not shared in stage 1" if unshared > _SPENT * problem.budget else ""
+    given_up = amount(float(np.sum(fixed_lines[declined])))
+    return (
+        f"{of}: stage 2 declines {len(declined)} enterprises with lines of {given_up}"
+        + (f", since {names} would break" if names else " for the limits")
+        + first
+    )
+
+
+def _in_the_way(problem: Problem, choice: Choice, lines: Floats, declined: Indices) -> list[str]:
+    """Return the rows that some declined enterprise, added with its fixed line, would break at each of its rates."""
+    rates = len(problem.rates)
+    enterprise, rate = np.repeat(declined, rates), np.tile(np.arange(rates), len(declined))
+    names = []
+    for row in problem.rows:
+        left, right = reached(problem, choice, row)
+        per_line, per_offer = problem.coefficients(problem.row_form(row), enterprise, rate)
+        used = (row.sense * (per_line * lines[enterprise] + per_offer)).reshape(-1, rates)
+        outside = (rate.reshape(-1, rates) < problem.first_rate[declined, None]) | (
+            rate.reshape(-1, rates) > problem.last_rate[declined, None]
+        )
+        room = row.sense * (right - left)
+        if np.any(np.min(np.where(outside, np.inf, used), axis=1) > room):
+            names.append(row.name)
+    return names
 
 
 def unspent_because(

@@ -119,8 +119,10 @@ def _state(problem: Problem, choice: Choice, row: Row, price: float) -> LimitSta
         base = right / row.share if row.share else float(np.sum(choice.total(problem.measures[row.measure])))  # type: ignore[index]
         unit, stated, reached = "share", row.share, left / base if base else 0.0
     slack = row.sense * (right - left)
-    # A limit of 0 on a plan that lends nothing holds trivially: there is nothing that it binds.
-    touched = slack <= _BINDING * max(abs(right), 1e-6 * problem.budget) and (left != 0.0 or price != 0.0)
+    # A limit on a plan that lends nothing of what it counts holds trivially: there is nothing that it binds.
+    touched = slack <= _BINDING * max(abs(right), 1e-6 * problem.budget) and (
+        left != 0.0 or price != 0.0 or row.name == BUDGET
+    )
     return LimitState(row.name, row.measure, row.sense, stated, reached, unit, price, bool(touched), right)
 
 

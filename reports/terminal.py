@@ -16,6 +16,8 @@ from lendplan.reports.reasons import amount
 from lendplan.reports.summary import STAGES
 from lendplan.reports.tables import LimitState, is_budget
 
+_ALL_SHOWN = 12  # rows of the budget and the limits; of more, only those that bind are shown
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -45,19 +47,22 @@ def show_plan(
     written_to: str | None,
 ) -> None:
     """Print a plan."""
-    console.print(Text(heading.title, style="bold"))
-    console.print(
-        Text(_verdict(heading, summary), style="green" if summary["status"] == "optimal" else "yellow")
-    )
+    say(console, heading.title, "bold")
+    say(console, _verdict(heading, summary), "green" if summary["status"] == "optimal" else "yellow")
     console.print()
     console.print(totals_table(heading, summary))
     console.print(_grades(grades))
     console.print(limits_table(heading, states))
     if summary["unspent_because"]:
-        console.print(Text(f"Unspent: {summary['unspent_because']}.", overflow="fold"))
-    console.print(Text(_times(summary), style="dim"))
+        say(console, f"Unspent: {summary['unspent_because']}.")
+    say(console, _times(summary), "dim")
     if written_to is not None:
-        console.print(Text(f"Written to {written_to}", overflow="fold"))
+        say(console, f"Written to {written_to}")
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a line as it is; a terminal folds it, and nothing else does."""
+    console.print(Text(text, style=style), soft_wrap=True)
 
 
 def _verdict(heading: Heading, summary: Mapping[str, Any]) -> str:
@@ -67,9 +72,11 @@ def _verdict(heading: Heading, summary: Mapping[str, Any]) -> str:
     value = f"Objective {summary['objective']:,.8g} ({what}; {heading.formulation})"
     certified = summary["certified_gap"]
     if summary["gap"] is None:
-        proven = "proven best for its own two stages" if summary["status"] == "optimal" else "not proven"
+        proven = (
+            "the best for its own two stages" if summary["status"] == "optimal" else "not proven the best"
+        )
         if certified is not None:
-            proven += f"; at most {_share(certified)} below any plan of this scenario"
+            proven += f"; no plan of this scenario is worth more than {summary['certified_bound']:,.8g}"
     else:
         proven = f"proven by HiGHS to {summary['gap']:.1e}"
         if certified is not None:
@@ -77,10 +84,6 @@ def _verdict(heading: Heading, summary: Mapping[str, Any]) -> str:
     if summary["status"] != "optimal":
         proven = f"a limit was reached before the gap asked for; {proven}"
     return f"{value}: {proven}"
-
-
-def _share(gap: float) -> str:
-    return f"{100 * gap:.3g} %"
 
 
 def totals_table(heading: Heading, summary: Mapping[str, Any]) -> Table:
@@ -127,16 +130,17 @@ def _grades(grades: pd.DataFrame) -> Table:
 
 
 def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
-    """Return the budget and the limits that bind or have a price."""
-    shown = [state for state in states if is_budget(state) or state.binding or state.price != 0.0]
+    """Return the budget and the limits; of many, those that bind or have a price."""
+    few = len(states) <= _ALL_SHOWN
+    shown = [state for state in states if few or is_budget(state) or state.binding or state.price != 0.0]
     hidden = len(states) - len(shown)
-    title = "Budget and binding limits" + (f" ({hidden} more limits have room)" if hidden else "")
+    title = "Budget and limits" if few else f"Budget and binding limits ({hidden:,} more have room)"
     worth = f"objective a unit, {heading.objective}"
     table = Table(
         box=box.SIMPLE_HEAD,
         title=title,
         title_justify="left",
-        caption=f"Shadow price: what one more unit on the limit's right side is worth ({worth}); "
+        caption=f"Shadow price: what one more unit on the limit's right side adds at most ({worth}); "
         "of the continuous relaxation, in which lines may be mixed.",
         caption_justify="left",
     )

@@ -182,14 +182,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _largest_remainder(weights: Floats, total: int) -> Codes:
     """Share a whole number in proportion; ties go to the earlier weight."""
     exact = weights * total / weights.sum()
-    counts = np.floor(exact + 1e-9).astype(np.int64)
+    counts: Codes = np.floor(exact + 1e-9).astype(np.int64)
     order = np.argsort(-(exact - counts), kind="stable")
     counts[order[: total - int(counts.sum())]] += 1
     return counts
 
 
 def _shuffle(draw: np.random.Generator, size: int) -> Codes:
-    return np.argsort(draw.random(size), kind="stable")
+    return np.asarray(np.argsort(draw.random(size), kind="stable"), dtype=np.int64)
 
 
 def _bell(draw: np.random.Generator, size: int) -> Floats:
@@ -203,14 +203,14 @@ def _between(ends: Floats, share: Floats) -> Floats:
 
 def _drawn_size(draw: np.random.Generator, grade: Codes) -> Codes:
     share = draw.random(len(grade))
-    return np.sum(share[:, None] >= _MICRO_SMALL[grade], axis=1)
+    return np.asarray(np.sum(share[:, None] >= _MICRO_SMALL[grade], axis=1), dtype=np.int64)
 
 
 def _default_probability(draw: np.random.Generator, grade: Codes, scale: Codes, industry: Codes) -> Floats:
     median, spread, least, most = _DEFAULT[grade].T
     by_size = np.array([1.06, 1.0, 0.93])[scale]
     drawn = median * np.exp(spread * _bell(draw, len(grade))) * by_size * _INDUSTRY_RISK[industry]
-    return np.round(np.clip(drawn, least, most), 4)
+    return np.asarray(np.round(np.clip(drawn, least, most), 4))
 
 
 def _decided_beforehand(draw: np.random.Generator, grade: Codes) -> tuple[Texts, Texts]:

@@ -20,17 +20,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from lendplan.models.dominance import Offers, undominated_offers
 from lendplan.models.measures import Floats, Form
-from lendplan.models.problem import Problem, Row, reordered
+from lendplan.models.problem import MUST, Problem, Row, reordered
 from lendplan.solvers.engine import ArrayModel, Outcome, clock, run
 from lendplan.solvers.result import Conflict, LimitChange, Options, StopReason
+from lendplan.solvers.sparse import beside, from_entries, from_rows, stacked
 
-MUST = "must"  # the name under which `must: lend` stands among the limits
 _MOST_SECONDS = 30.0
 _ITERATIONS = 25
+_DUST = 1e-9  # of what a limit states: a slack below it is rounding
 
 
 def explain_conflict(problem: Problem, options: Options, fixed_lines: Floats | None = None) -> Conflict:
@@ -50,15 +50,15 @@ def explain_conflict(problem: Problem, options: Options, fixed_lines: Floats | N
     options = replace(options, time_limit=min(options.time_limit, _MOST_SECONDS), watch=None)
     elastic = _Elastic(problem, options)
     relaxed_feasible = elastic.feasible(elastic.names, relaxed=True)
-    together, together_proven = elastic.least_total_change()
+    moved, together_proven = elastic.least_total_change()
     named = elastic.conflicting(relaxed=not relaxed_feasible)
     changes = []
     for name in elastic.names:
-        moved = abs(together[name] - elastic.stated(name)) > 1e-9 * max(1.0, abs(elastic.stated(name)))
-        if name in named or moved:
+        if name in named or name in moved:
             alone, proven = elastic.least_change_alone(name)
+            stated = elastic.stated(name)
             changes.append(
-                LimitChange(name, elastic.stated(name), elastic.unit(name), alone, together[name], proven)
+                LimitChange(name, stated, elastic.unit(name), alone, moved.get(name, stated), proven)
             )
     return Conflict(tuple(changes), relaxed_feasible, together_proven)
 
@@ -97,15 +97,14 @@ class _Elastic:
         room = (problem.line_max[offers.enterprise] - self._least) / self._unit
         room = np.where(step > 0, np.round(room), room)
         body = [self._columns(problem.row_form(row)) for row in problem.rows]
-        once = sp.csr_array((np.ones(p), (offers.enterprise, np.arange(p))), shape=(n, 2 * p))
+        once = from_entries(offers.enterprise, np.arange(p), np.ones(p), (n, 2 * p))
         links = np.flatnonzero(room > 0)
         count = np.arange(len(links))
-        link = sp.csr_array(
-            (
-                np.concatenate([np.ones(len(links)), -room[links]]),
-                (np.concatenate([count, count]), np.concatenate([p + links, links])),
-            ),
-            shape=(len(links), 2 * p),
+        link = from_entries(
+            np.concatenate([count, count]),
+            np.concatenate([p + links, links]),
+            np.concatenate([np.ones(len(links)), -room[links]]),
+            (len(links), 2 * p),
         )
         sense = np.array([row.sense for row in problem.rows])
         amount = np.array([row.amount for row in problem.rows])
@@ -114,9 +113,7 @@ class _Elastic:
             lower=np.zeros(2 * p),
             upper=np.concatenate([np.ones(p), room]),
             integer=np.concatenate([np.ones(p, dtype=bool), step > 0]),
-            matrix=sp.csc_array(
-                sp.vstack([*(sp.csr_array(b[None, :]) for b in body), once, link], format="csc")
-            ),
+            matrix=stacked([from_rows(body, 2 * p), once, link]),
             row_lower=np.concatenate(
                 [
                     np.where(sense < 0, amount, -np.inf),
@@ -169,10 +166,12 @@ class _Elastic:
             return abs(row.amount)
         base = quantity.left if quantity.base is None else quantity.base
         budget = self._columns(self.problem.row_form(self.problem.rows[0]))
-        per_unit = np.abs(base[budget > 0]) / budget[budget > 0]
-        typical = float(np.median(per_unit)) if per_unit.size else 1.0
-        size = typical * self.problem.budget * (self.stated(name) if quantity.base is not None else 1.0)
-        return size if size > 0 else 1.0
+        counted = (budget > 0) & (base != 0)
+        if not counted.any():
+            return 1.0
+        typical = float(np.median(np.abs(base[counted]) / budget[counted]))
+        lent = self.problem.budget if self.problem.budget > 0 else float(np.max(budget))
+        return typical * lent * (self.stated(name) or 1.0 if quantity.base is not None else 1.0)
 
     # Models ----------------------------------------------------------------------------------------------
 
@@ -233,7 +232,7 @@ class _Elastic:
             if outcome.x is None:
                 return found, outcome.infeasible and found is None
             below = float(base @ outcome.x)
-            if below <= 0:
+            if below <= _DUST * float(np.abs(base) @ np.abs(outcome.x)):
                 return found, False
             reached = float(quantity.left @ outcome.x) / below
             if found is not None and sense * (found - reached) <= 1e-9 * max(1.0, abs(found)):
@@ -242,7 +241,7 @@ class _Elastic:
         return found, False
 
     def least_total_change(self) -> tuple[dict[str, float], bool]:
-        """Return each limit's value in the least total change, and whether it is proven to be the least."""
+        """Return what the limits that move in the least total change become, and whether it is proven the least."""
         columns = len(self.model.cost)
         height = self.model.matrix.shape[0]
         names = list(self.rows)
@@ -254,7 +253,7 @@ class _Elastic:
             [-np.ones(len(names)), np.full(len(self._must_rows), -1.0 / max(1, len(self._must_rows)))]
         )
         extra = len(slack_rows)
-        slack = sp.csc_array((value, (slack_rows, np.arange(extra))), shape=(height, extra))
+        slack = from_entries(slack_rows, np.arange(extra), value, (height, extra))
         elastic = ArrayModel(
             cost=np.concatenate([self.model.cost, cost]),
             lower=np.zeros(columns + extra),
@@ -264,26 +263,31 @@ class _Elastic:
             integer=np.concatenate(
                 [self.model.integer, np.zeros(len(names), bool), np.ones(len(self._must_rows), bool)]
             ),
-            matrix=sp.csc_array(sp.hstack([self.model.matrix, slack], format="csc")),
+            matrix=beside(self.model.matrix, slack),
             row_lower=self.model.row_lower,
             row_upper=self.model.row_upper,
         )
         outcome = self._run(elastic)
-        reached = {name: self.stated(name) for name in self.names}
         if outcome.x is None:
-            return reached, False
+            return {}, False
         x, used = outcome.x[:columns], outcome.x[columns:]
+        moved: dict[str, float] = {}
+        proven = outcome.stop is StopReason.PROVEN
         for place, name in enumerate(names):
-            if used[place] > 1e-9:
-                reached[name] = self._reached(name, x)
-        if MUST in reached:
-            reached[MUST] -= float(np.round(np.sum(used[len(names) :])))
-        return reached, outcome.stop is StopReason.PROVEN
+            if used[place] > _DUST:
+                reached = self._reached(name, x)
+                proven = proven and reached is not None
+                moved[name] = self.stated(name) if reached is None else reached
+        let_go = float(np.round(np.sum(used[len(names) :])))
+        if let_go:
+            moved[MUST] = self.stated(MUST) - let_go
+        return moved, proven
 
-    def _reached(self, name: str, x: Floats) -> float:
+    def _reached(self, name: str, x: Floats) -> float | None:
+        """Return a limit's own quantity at a point; None for a share of what is nothing or below."""
         quantity = self._quantity(name)
         left = float(quantity.left @ x)
         if quantity.base is None:
             return left
         below = float(quantity.base @ x)
-        return left / below if below > 0 else self.stated(name)
+        return left / below if below > _DUST * float(np.abs(quantity.base) @ np.abs(x)) else None

@@ -15,13 +15,14 @@ from typing import Any
 
 import highspy
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from lendplan.models.measures import Floats
 from lendplan.solvers.result import Options, Progress, StopReason
+from lendplan.solvers.sparse import Sparse
 
 _FEASIBILITY = 1e-9  # on rows and columns scaled to about 1
+_BITS = 2.0**43
 _POLL = 0.05  # seconds between looks at the user's Ctrl-C
 _last_threads: list[int] = []  # the thread count HiGHS's scheduler of this process was started with
 
@@ -38,7 +39,7 @@ class ArrayModel:
     lower: Floats  # (c,)
     upper: Floats  # (c,)
     integer: NDArray[np.bool_]  # (c,)
-    matrix: sp.csc_array  # (r, c)
+    matrix: Sparse  # (r, c)
     row_lower: Floats  # (r,)
     row_upper: Floats  # (r,)
     offset: float = 0.0
@@ -99,7 +100,8 @@ def run(
     _expect_ok(scaled.passed_to(highs), "passModel")
     if start is not None and model.integer.any():
         solution = highspy.HighsSolution()
-        solution.col_value = (start / scaled.column).tolist()
+        measure = np.where(scaled.column > 0, scaled.column, 1.0)
+        solution.col_value = (start / measure).tolist()
         highs.setSolution(solution)
     interrupted = _run_watched(highs, options, stage, scaled.objective)
     return _read(highs, model, scaled, interrupted)
@@ -138,23 +140,31 @@ def _without_columns(model: ArrayModel) -> Outcome:
 
 
 class _Scaled:
-    """Columns measured by their upper bound, rows by their largest coefficient, the objective by its largest."""
+    """Columns measured by their upper bound, rows by their largest coefficient, the objective by its largest.
+
+    A column that can only be zero is measured by zero, so that it has no say in the other measures. What comes out
+    is cut to 43 bits: the last few differ when the same amounts are stated in another unit, and ties with them.
+    """
 
     def __init__(self, model: ArrayModel) -> None:
-        bounded = ~model.integer & np.isfinite(model.upper) & (model.upper > 0)
-        self.column = np.where(bounded, model.upper, 1.0)
-        matrix = model.matrix.copy()
-        matrix.data = matrix.data * np.repeat(self.column, np.diff(matrix.indptr))
+        bounded = ~model.integer & np.isfinite(model.upper)
+        self.column = np.where(bounded & (model.upper > 0), model.upper, 1.0)
+        self.column[bounded & (model.upper == 0) & (model.lower == 0)] = 0.0
+        matrix = model.matrix
+        values = matrix.data * np.repeat(self.column, np.diff(matrix.indptr))
         largest = np.zeros(matrix.shape[0])
-        np.maximum.at(largest, matrix.indices, np.abs(matrix.data))
+        np.maximum.at(largest, matrix.indices, np.abs(values))
         self.row = np.where(largest > 0, 1.0 / np.where(largest > 0, largest, 1.0), 1.0)
-        matrix.data = matrix.data * self.row[matrix.indices]
+        self.values = _cut(values * self.row[matrix.indices])
         cost = model.cost * self.column
         most = float(np.max(np.abs(cost), initial=0.0))
         self.objective = 1.0 / most if most > 0 else 1.0
-        self.matrix = matrix
-        self.cost = cost * self.objective
+        self.cost = _cut(cost * self.objective)
         self.model = model
+
+    def _measured(self, bound: Floats) -> Floats:
+        measure = np.where(self.column > 0, self.column, 1.0)
+        return _cut(np.clip(bound / measure, -highspy.kHighsInf, highspy.kHighsInf))
 
     def passed_to(self, highs: Any) -> Any:
         model, infinity = self.model, highspy.kHighsInf
@@ -162,20 +172,26 @@ class _Scaled:
         return highs.passModel(
             len(self.cost),
             len(lower),
-            self.matrix.nnz,
+            len(self.values),
             int(highspy.MatrixFormat.kColwise),
             int(highspy.ObjSense.kMaximize),
             model.offset * self.objective,
             self.cost,
-            np.clip(model.lower / self.column, -infinity, infinity),
-            np.clip(model.upper / self.column, -infinity, infinity),
-            np.clip(lower, -infinity, infinity),
-            np.clip(upper, -infinity, infinity),
-            self.matrix.indptr.astype(np.int32),
-            self.matrix.indices.astype(np.int32),
-            self.matrix.data,
+            self._measured(model.lower),
+            self._measured(model.upper),
+            _cut(np.clip(lower, -infinity, infinity)),
+            _cut(np.clip(upper, -infinity, infinity)),
+            model.matrix.indptr.astype(np.int32),
+            model.matrix.indices.astype(np.int32),
+            self.values,
             model.integer.astype(np.int32),
         )
+
+
+def _cut(values: Floats) -> Floats:
+    """Round to 43 bits, about thirteen digits; infinity stays."""
+    fraction, exponent = np.frexp(values)
+    return np.ldexp(np.round(fraction * _BITS) / _BITS, exponent)
 
 
 def _prepared(options: Options, seconds: float, absolute_gap: float) -> Any:
@@ -184,7 +200,8 @@ def _prepared(options: Options, seconds: float, absolute_gap: float) -> Any:
     _last_threads[:] = [options.threads]
     highs = highspy.Highs()
     for name, value in (
-        ("output_flag", False),
+        ("output_flag", True),  # else HiGHS never tells of its progress
+        ("log_to_console", False),
         ("threads", options.threads),
         ("random_seed", options.seed),
         ("time_limit", seconds),
@@ -204,51 +221,62 @@ def _expect_ok(status: Any, what: str) -> None:
 
 
 def _run_watched(highs: Any, options: Options, stage: str, objective_scale: float) -> bool:
-    """Run in a thread so that Ctrl-C is heard; return whether the user interrupted."""
-    stop = threading.Event()
+    """Run in a thread so that Ctrl-C is heard; return whether the user interrupted.
+
+    The thread says itself when it has ended: in Python 3.11 a ``join`` that Ctrl-C interrupts takes a thread that
+    still runs for one that has ended.
+    """
+    stop, ended = threading.Event(), threading.Event()
+    failure: list[BaseException] = []
 
     def on_interrupt(event: Any) -> None:
         if stop.is_set():
             event.interrupt()
 
+    def tell(progress: Progress) -> None:
+        if options.watch is not None and not failure:
+            try:
+                options.watch(progress)
+            except BaseException as error:  # handed to the caller's thread below
+                failure.append(error)
+                stop.set()
+
     def on_log(event: Any) -> None:
-        if options.watch is not None:
-            out = event.data_out
-            incumbent, bound = out.mip_primal_bound, out.mip_dual_bound
-            options.watch(
-                Progress(
-                    stage,
-                    incumbent / objective_scale if abs(incumbent) < highspy.kHighsInf else None,
-                    bound / objective_scale if abs(bound) < highspy.kHighsInf else None,
-                )
+        out = event.data_out
+        incumbent, bound = out.mip_primal_bound, out.mip_dual_bound
+        tell(
+            Progress(
+                stage,
+                incumbent / objective_scale if abs(incumbent) < highspy.kHighsInf else None,
+                bound / objective_scale if abs(bound) < highspy.kHighsInf else None,
             )
+        )
+
+    def solve() -> None:
+        try:
+            highs.run()
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            ended.set()
 
     highs.cbMipInterrupt += on_interrupt
     highs.cbSimplexInterrupt += on_interrupt
     highs.cbIpmInterrupt += on_interrupt
     if options.watch is not None:
-        options.watch(Progress(stage))
         highs.cbMipLogging += on_log
-
-    failure: list[BaseException] = []
-
-    def solve() -> None:
-        try:
-            highs.run()
-        except BaseException as error:  # handed to the caller's thread below
-            failure.append(error)
-
-    worker = threading.Thread(target=solve, name="highs", daemon=True)
+    tell(Progress(stage))
     interrupted = False
-    worker.start()
-    while worker.is_alive():
+    threading.Thread(target=solve, name="highs", daemon=True).start()
+    while True:
         try:
-            worker.join(_POLL)
+            if ended.wait(_POLL):
+                break
         except KeyboardInterrupt:
             interrupted = True
             stop.set()
     if failure:
-        raise SolverError(f"HiGHS failed: {failure[0]}") from failure[0]
+        raise failure[0]
     return interrupted
 
 
@@ -278,8 +306,10 @@ def _read(highs: Any, model: ArrayModel, scaled: _Scaled, interrupted: bool) -> 
         dual = np.array(highs.getSolution().row_dual) * scaled.row / scaled.objective
     objective = float(model.cost @ x) + model.offset if x is not None else float("-inf")
     bound = float("inf")
-    if is_mip and abs(info.mip_dual_bound) < highspy.kHighsInf:
+    if is_mip and not abs(info.mip_dual_bound) >= highspy.kHighsInf:
         bound = info.mip_dual_bound / scaled.objective
+        if not np.isfinite(bound):
+            raise SolverError(f"HiGHS returned {bound} for its bound")
     elif status == kind.kOptimal:
         bound = objective
     return Outcome(stop, status == kind.kInfeasible, x, objective, bound, dual, detail)

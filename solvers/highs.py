@@ -8,6 +8,7 @@ ties fall the same way every time.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +16,12 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
+from pyomo.common.gc_manager import PauseGC
 
 from lendplan.models import joint, two_stage
 from lendplan.models.dominance import Offers, undominated_offers
 from lendplan.models.measures import Floats, Indices
-from lendplan.models.problem import Problem, reordered
+from lendplan.models.problem import MUST, Problem, breaches, reordered
 from lendplan.solvers.conflict import explain_conflict
 from lendplan.solvers.engine import Outcome, SolverError, clock, run
 from lendplan.solvers.polish import polish
@@ -111,11 +113,12 @@ class _Solve:
     def _joint(self) -> Result:
         problem = self.problem
         offers = undominated_offers(problem, [problem.value_form])
-        model = joint.build(problem, offers)
-        form = compile_model(model)
+        with PauseGC():  # a million small objects, none of which can go yet
+            model = joint.build(problem, offers)
+            form = compile_model(model)
         self._lap("build")
         outcome = run(
-            form.model,
+            replace(form.model, offset=problem.scalarisation.constant),
             self._asked(),
             seconds=self.left(),
             stage="rates and lines",
@@ -129,7 +132,7 @@ class _Solve:
         rate, chosen = _chosen(problem, offers, offered)
         line = np.zeros(problem.size)
         line[rate >= 0] = lines[chosen]
-        return self._finished(rate, line, outcome, outcome.bound + problem.scalarisation.constant)
+        return self._finished(rate, line, outcome)
 
     def _two_stage(self) -> Result:
         problem = self.problem
@@ -150,6 +153,7 @@ class _Solve:
             return self._without_plan(outcome, fixed)
         rate, _ = _chosen(problem, offers, form.values(list(model.is_offered.values()), outcome.x))
         line = np.where(rate >= 0, fixed, 0.0)
+        _expect_obeyed(problem, rate, line)
         self._lap("solve")
         proven = outcome.stop is StopReason.PROVEN
         return self._result(
@@ -160,11 +164,14 @@ class _Solve:
             detail=outcome.detail,
         )
 
-    def _finished(self, rate: Indices, line: Floats, outcome: Outcome, bound: float) -> Result:
+    def _finished(self, rate: Indices, line: Floats, outcome: Outcome) -> Result:
         problem = self.problem
-        rate, line = polish(problem, rate, line, self.options)
+        rate, line = polish(problem, rate, line, self.options, seconds=self.left())
+        _expect_obeyed(problem, rate, line)
         value = problem.value(problem.choice(rate, line))
-        bound = min(bound, self.relaxed_bound)
+        bound = min(outcome.bound, self.relaxed_bound)
+        if math.isnan(bound):
+            raise SolverError("HiGHS gave no number for its bound")
         if value - bound > _BOUND_SLIP * max(abs(value), objective_scale(problem)):
             raise SolverError(
                 f"the plan is worth {value!r}, above the bound {bound!r} that HiGHS claims to prove"
@@ -185,6 +192,10 @@ class _Solve:
         if not outcome.infeasible:
             return self._result(outcome.stop, SolutionStatus.NONE, detail=outcome.detail)
         conflict = explain_conflict(self.problem, self.options, fixed_lines)
+        if not conflict.changes:
+            raise SolverError(
+                "HiGHS calls the scenario infeasible, and no limit of it is in conflict with another"
+            )
         self._lap("solve")
         return self._result(outcome.stop, SolutionStatus.INFEASIBLE, conflict=conflict, detail=outcome.detail)
 
@@ -212,6 +223,16 @@ class _Solve:
         self._since = now
         if self.options.watch is not None:
             self.options.watch(Progress(stage))
+
+
+def _expect_obeyed(problem: Problem, rate: Indices, line: Floats) -> None:
+    """Hold an answer against every row and every `must: lend`, whatever the engine said of it."""
+    choice = problem.choice(rate, line)
+    broken = [name for name, _ in breaches(problem, choice)]
+    if np.any(problem.must_lend & ~choice.offered):
+        broken.append(MUST)
+    if broken:
+        raise SolverError(f"HiGHS's answer breaks {', '.join(broken)}")
 
 
 def _chosen(problem: Problem, offers: Offers, offered: Floats) -> tuple[Indices, Indices]:

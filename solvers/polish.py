@@ -10,24 +10,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem, broken_by
 from lendplan.solvers.engine import ArrayModel, run
 from lendplan.solvers.result import Options
+from lendplan.solvers.sparse import from_rows
 
 _SNAP = 1e-9  # of its bound: nearer than this, a line is its bound
 _TRIES = 4
+_LEAST_SECONDS = 2.0
 
 
-def polish(problem: Problem, rate: Indices, line: Floats, options: Options) -> tuple[Indices, Floats]:
+def polish(
+    problem: Problem, rate: Indices, line: Floats, options: Options, *, seconds: float
+) -> tuple[Indices, Floats]:
     """Return the best lines for the given offers, exact at their bounds and within every row.
 
     Parameters
     ----------
     rate : shape (n,), position of the rate offered, −1 for none
     line : shape (n,), the solver's lines, used where the small problem has no answer
+    seconds : that are left; the small problem gets at least a few, since it costs next to nothing
 
     Returns
     -------
@@ -39,12 +43,14 @@ def polish(problem: Problem, rate: Indices, line: Floats, options: Options) -> t
     stepped = step > 0
     lines = np.where(stepped, np.round(lines / np.where(stepped, step, 1.0)) * step, lines)
     if len(lent):
-        lines[lent] = _solve_lines(problem, rate, lines, lent, options)
+        lines[lent] = _solve_lines(problem, rate, lines, lent, options, max(seconds, _LEAST_SECONDS) / _TRIES)
     rate = np.where((rate >= 0) & (lines > 0), rate, -1)
     return rate, np.where(rate >= 0, lines, 0.0)
 
 
-def _solve_lines(problem: Problem, rate: Indices, lines: Floats, lent: Indices, options: Options) -> Floats:
+def _solve_lines(
+    problem: Problem, rate: Indices, lines: Floats, lent: Indices, options: Options, seconds: float
+) -> Floats:
     low = np.where(problem.line_step > 0, lines, problem.line_min)[lent]
     high = np.where(problem.line_step > 0, lines, problem.line_max)[lent]
     value, _ = problem.coefficients(problem.value_form, lent, rate[lent])
@@ -55,13 +61,12 @@ def _solve_lines(problem: Problem, rate: Indices, lines: Floats, lent: Indices, 
         fixed.append(float(np.sum(per_offer)))
     sense = np.array([row.sense for row in problem.rows])
     right = np.array([row.amount for row in problem.rows]) - np.array(fixed)
-    matrix = sp.csc_array(np.stack(body))
     model = ArrayModel(
         cost=value,
         lower=low,
         upper=high,
         integer=np.zeros(len(lent), dtype=bool),
-        matrix=matrix,
+        matrix=from_rows(body, len(lent)),
         row_lower=np.where(sense < 0, right, -np.inf),
         row_upper=np.where(sense > 0, right, np.inf),
     )
@@ -69,7 +74,7 @@ def _solve_lines(problem: Problem, rate: Indices, lines: Floats, lent: Indices, 
     margin = np.zeros(len(right))
     for _ in range(_TRIES):
         tightened = replace(model, row_lower=model.row_lower + margin, row_upper=model.row_upper - margin)
-        outcome = run(tightened, options, seconds=60.0, stage="lines")
+        outcome = run(tightened, options, seconds=seconds, stage="lines")
         if outcome.x is None:
             break
         best = _snapped(outcome.x, low, high)

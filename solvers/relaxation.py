@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from lendplan.models.dominance import Offers, undominated_offers
 from lendplan.models.measures import Floats, Form, Ranges
 from lendplan.models.problem import Problem
-from lendplan.solvers.engine import ArrayModel, Outcome, run
+from lendplan.solvers.engine import ArrayModel, Outcome, clock, run
 from lendplan.solvers.result import Options
+from lendplan.solvers.sparse import from_entries, from_rows, stacked
 
 # The payoff table breaks ties by the other criterion: maximise R − TIE·Q, and −Q + TIE·R, in money.
 TIE = 1e-6
@@ -49,10 +49,7 @@ def relax(problem: Problem, objectives: Sequence[Form]) -> Relaxation:
     columns = offers.size * (2 if mixed else 1)
     blocks = [_column_values(problem, problem.row_form(row), offers, mixed) for row in problem.rows]
     owner = np.concatenate([offers.enterprise] * (2 if mixed else 1))
-    once = sp.csr_array((np.ones(columns), (owner, np.arange(columns))), shape=(problem.size, columns))
-    matrix = sp.csc_array(
-        sp.vstack([*(sp.csr_array(block[None, :]) for block in blocks), once], format="csc")
-    )
+    once = from_entries(owner, np.arange(columns), np.ones(columns), (problem.size, columns))
     sense = np.array([row.sense for row in problem.rows])
     amount = np.array([row.amount for row in problem.rows])
     model = ArrayModel(
@@ -60,7 +57,7 @@ def relax(problem: Problem, objectives: Sequence[Form]) -> Relaxation:
         lower=np.zeros(columns),
         upper=np.full(columns, np.inf),
         integer=np.zeros(columns, dtype=bool),
-        matrix=matrix,
+        matrix=stacked([from_rows(blocks, columns), once]),
         row_lower=np.concatenate([np.where(sense < 0, amount, -np.inf), problem.must_lend.astype(float)]),
         row_upper=np.concatenate([np.where(sense > 0, amount, np.inf), np.ones(problem.size)]),
     )
@@ -78,6 +75,10 @@ def _column_values(problem: Problem, form: Form, offers: Offers, mixed: bool) ->
 def payoff_ranges(problem: Problem, options: Options, *, seconds: float) -> tuple[Ranges | None, Outcome]:
     """Return (R⁺, R⁻, Q⁺, Q⁻) of the relaxation under the problem's budget and limits.
 
+    Parameters
+    ----------
+    seconds : allowed for both runs together
+
     Returns
     -------
     ranges : None where the relaxation is infeasible, or the time ran out
@@ -85,12 +86,13 @@ def payoff_ranges(problem: Problem, options: Options, *, seconds: float) -> tupl
     """
     revenue, risk = problem.measures["revenue"], problem.measures["risk"]
     relaxation = relax(problem, [revenue, risk * -1.0])
+    left = clock(replace(options, time_limit=seconds))
     corners: list[tuple[float, float]] = []
     for form, stage in (
         (revenue - risk * TIE, "range of revenue"),
         (revenue * TIE - risk, "range of risk"),
     ):
-        outcome = relaxation.maximise(form, options, seconds=seconds, stage=stage)
+        outcome = relaxation.maximise(form, options, seconds=left(), stage=stage)
         if outcome.x is None:
             return None, outcome
         corners.append(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from lendplan.models.measures import Economics, Floats, Indices, Objective
+from lendplan.models.measures import Economics, Floats, Indices, MeasureName, Objective
 from lendplan.models.problem import Choice, Members, Problem, Row, broken_by
+
+RowMeasure = Literal[MeasureName, "average_rate"]
 
 RETENTION = 1 - np.array(
     [
@@ -21,7 +23,15 @@ RETENTION = 1 - np.array(
     ]
 )
 RATES = np.array([0.04, 0.05, 0.06, 0.08, 0.10, 0.12])
-MEASURES_OF_ROWS = ("line", "exposure", "interest", "revenue", "risk", "count", "average_rate")
+MEASURES_OF_ROWS: tuple[RowMeasure, ...] = (
+    "line",
+    "exposure",
+    "interest",
+    "revenue",
+    "risk",
+    "count",
+    "average_rate",
+)
 
 
 def random_problem(seed: int, size: int = 4, rates: int = 3, **fields: Any) -> Problem:
@@ -35,7 +45,7 @@ def random_problem(seed: int, size: int = 4, rates: int = 3, **fields: Any) -> P
         retention=RETENTION[:, :: 6 // rates][:, :rates].copy(),
         curve=draw.integers(0, 3, size).astype(np.int16),
         line_min=low,
-        line_max=low + draw.integers(0, 5, size),
+        line_max=low + draw.integers(0, 5, size).astype(float),
         line_step=np.zeros(size),
         first_rate=np.zeros(size, dtype=np.int16),
         last_rate=np.full(size, rates - 1, dtype=np.int16),
@@ -60,7 +70,7 @@ def random_row(draw: np.random.Generator, problem: Problem, name: str, kind: str
     ``kind`` is ``amount`` or ``share``; ``average_rate`` has its rate whatever the kind.
     """
     measure = MEASURES_OF_ROWS[int(draw.integers(0, len(MEASURES_OF_ROWS)))]
-    sense = 1 if draw.random() < 0.55 else -1
+    sense: Literal[1, -1] = 1 if draw.random() < 0.55 else -1
     members = halves(problem) if draw.random() < 0.6 else None
     if measure == "average_rate":
         rate = float(draw.uniform(problem.rates[0], problem.rates[-1]))
@@ -218,11 +228,12 @@ def _best_lines(
                 -value,
                 A_ub=body,
                 b_ub=right,
-                bounds=np.stack([left, np.where(stepped, lines, high)], axis=1),
+                bounds=list(zip(left.tolist(), np.where(stepped, lines, high).tolist(), strict=True)),
                 method="highs-ds",
             )
             if answer.status == 0:
-                best = max(best if best is not None else -np.inf, -float(answer.fun))
+                reached = -float(answer.fun or 0.0)
+                best = max(best if best is not None else -np.inf, reached)
         elif np.all(body @ lines <= right + 1e-9):
             best = max(best if best is not None else -np.inf, float(value @ lines))
     return best

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyomo.environ as pyo
 
-from lendplan.models.problem import Economics, Members, Objective, Problem, Row
+from lendplan.models.measures import Economics, Objective
+from lendplan.models.problem import Members, Problem, Row
 
 FOLDER = Path(__file__).parent / "models" / "lp"
 UPDATE = os.environ.get("LENDPLAN_UPDATE_GOLDEN", "") not in ("", "0")
@@ -45,7 +46,14 @@ def tiny_problem() -> Problem:
         budget_basis="exposure",
         objective=Objective(kind="profit"),
         limits=(
-            Row("one name", "exposure", 1, Members(np.array([-1, 0], np.int32), 0), share=0.75, rule="one name"),
+            Row(
+                "one name",
+                "exposure",
+                1,
+                Members(np.array([-1, 0], np.int32), 0),
+                share=0.75,
+                rule="one name",
+            ),
             Row("earn", "interest", -1, None, amount=1.5, rule="earn"),
         ),
     )

@@ -1,6 +1,6 @@
 """Check that a built wheel holds every source and data file that git tracks in the package's rooms.
 
-    python tests/wheel_files.py dist/lendplan-0.1.0-py3-none-any.whl
+python tests/wheel_files.py dist/lendplan-0.1.0-py3-none-any.whl
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def wanted(root: Path) -> set[str]:
         ["git", "ls-files", "-z", *ROOMS], cwd=root, check=True, capture_output=True, text=True
     ).stdout.split("\0")
     return {
-        name if name.startswith("lendplan/") else f"lendplan/{name}" for name in tracked if name.endswith(SHIPPED)
+        name if name.startswith("lendplan/") else f"lendplan/{name}"
+        for name in tracked
+        if name.endswith(SHIPPED)
     }
 
 

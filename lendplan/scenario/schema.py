@@ -163,8 +163,8 @@ class Limit(_Block):
     def _name(cls, name: str) -> str:
         if not name.strip():
             raise problem("is blank; give the limit a name")
-        if name == "budget":
-            raise problem("`budget` is the budget's own name in the outputs; choose another")
+        if name in ("budget", "must"):
+            raise problem(f"`{name}` is a name that the outputs use themselves; choose another")
         return name
 
     @field_validator("at_most", "at_least")

@@ -1,5 +1,6 @@
 """A plan worked by hand passes; each single change of it is caught, and by the check that names it."""
 
+import ast
 import json
 import logging
 import math
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+import lendplan.certify
 from lendplan.certify.plan import verify
 from lendplan.certify.report import Report
+from lendplan.data.churn import read_churn
 from lendplan.data.findings import InputError
 
 
@@ -89,7 +92,7 @@ def test_tables_stored_with_the_plan_move_with_it(plan: Any, tmp_path: Path) -> 
 
 
 def test_weighted_plan(plan: Any, tmp_path: Path) -> None:
-    """Revenue counts .5/10, risk −.5/2, the constant is −.5·5/10 + .5·.5/2 = −.125; D(0) = .115 + .083 − .0225 − .125."""
+    """Revenue counts .5/10, risk −.5/2, constant −.5·5/10 + .5·.5/2 = −.125; D(0) = .115 + .083 − .0225 − .125."""
     ranges = {"revenue_max": 15.0, "revenue_min": 5.0, "risk_max": 2.5, "risk_min": 0.5}
     plan.scenario["objective"] = {"kind": "weighted", "revenue_weight": 0.5, "ranges": ranges}
     plan.set("E1", value=0.115).set("E3", value=0.083).set("E6", value=-0.0225)
@@ -138,6 +141,37 @@ def test_without_bounds(plan: Any, tmp_path: Path) -> None:
     assert report.certified_bound is None
     plan.state(gap=0.0)
     assert "gap" in failures(verify(plan.write(tmp_path / "plan")))
+
+
+def test_shipped_churn_table(plan: Any, tmp_path: Path) -> None:
+    folder = plan.write(tmp_path / "plan")
+    digest = read_churn().source.sha256
+
+    def ship(manifest: dict[str, Any]) -> None:
+        manifest["inputs"][1].update(path="package:churn_2019.csv", sha256=digest)
+        manifest["scenario"]["churn"] = None
+
+    edit(folder / "manifest.json", ship)
+    found = failures(verify(folder))
+    assert "input churn" not in found
+    assert "scenario churn" not in found
+    assert "'E1': decision 'lend', rate 0.1" in found["rate"]  # 10 % is no rate of that table
+
+
+def test_check_imports_the_input_tables_and_nothing_else_of_ours() -> None:
+    room = Path(lendplan.certify.__file__).parent
+    imported = {
+        name
+        for path in room.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [node.module] if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        )
+        if name and name.startswith("lendplan")
+    }  # fmt: skip
+    assert len(imported) > 5
+    assert {name.split(".")[1] for name in imported} == {"certify", "data"}
 
 
 # ------------------------------------------------------------------------------------------------------- rows
@@ -216,131 +250,6 @@ def test_different_parquet_is_caught(plan: Any, tmp_path: Path, place: int, valu
     assert "'E1'" in found["parquet"]
     plan.parquet_rows.pop()
     assert "5 rows" in failures(verify(plan.write(tmp_path / "plan")))["parquet"]
-
-
-# ----------------------------------------------------------------------------------------------------- limits
-LIMITS = [
-    ({"measure": "line", "where": {"industry": ["retail"]}}, "at_most", 100.0, 99.99),
-    ({"measure": "line", "where": {"industry": ["farming", "retail"]}}, "at_least", 140.0, 140.01),
-    ({"measure": "exposure", "where": {"size": ["micro"]}}, "at_most", 112.0, 111.9),
-    ({"measure": "interest"}, "at_most", 11.7, 11.69),
-    ({"measure": "interest"}, "at_least", 11.7, 11.71),
-    ({"measure": "revenue"}, "at_least", 9.06, 9.07),
-    ({"measure": "risk", "where": {"grade": ["A"]}}, "at_most", 0.96, 0.95),
-    ({"measure": "count", "where": {"size": ["micro"]}}, "at_least", 2.0, 3.0),
-    ({"measure": "count", "where": {"size": ["(blank)"]}}, "at_most", 1.0, 0.0),
-    ({"measure": "average_rate"}, "at_most", 0.1, 0.0999),
-    ({"measure": "average_rate", "where": {"grade": ["B"]}}, "at_least", 0.1, 0.1001),
-    ({"measure": "line", "where": {"industry": ["retail"]}}, "at_most", "67%", "66%"),
-    ({"measure": "line", "where": {"industry": ["retail"]}}, "at_most", "6667bp", "6666bp"),
-    ({"measure": "risk", "where": {"size": ["micro"]}}, "at_most", "86.5%", "86.4%"),
-    ({"measure": "count", "where": {"size": ["micro"]}}, "at_least", "66%", "67%"),
-    ({"measure": "exposure", "where": {"grade": ["B"]}}, "at_least", "4%", "5%"),
-    ({"measure": "line", "where": {"industry": ["farming"]}, "of": "budget"}, "at_most", "27%", "26%"),
-    ({"measure": "exposure", "where": {"grade": ["A"], "size": ["micro"]}, "of": "budget"}, "at_least", "74%", "75%"),
-    ({"measure": "line", "where": {"default_probability": ["0.02"]}}, "at_most", 100.0, 99.0),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("keys", "sense", "kept", "broken"), LIMITS)
-def test_each_kind_of_limit(plan: Any, tmp_path: Path, keys: Any, sense: str, kept: Any, broken: Any) -> None:
-    plan.limit(**keys, **{sense: kept})
-    report = verify(plan.write(tmp_path / "plan"))
-    assert report.passed, report.failed
-    plan.scenario["limits"][0][sense] = broken
-    found = failures(verify(plan.write(tmp_path / "plan")))
-    assert set(found) == {"limit it"}
-    assert "left" in found["limit it"]
-
-
-@pytest.mark.parametrize(
-    ("keys", "kept", "broken"),
-    [
-        ({"measure": "line", "by": "industry"}, "67%", "66%"),
-        ({"measure": "exposure", "by": "industry", "where": {"size": ["micro"]}}, 80.0, 79.0),
-        ({"measure": "count", "by": "industry"}, 1.0, 0.9),
-    ],
-)
-def test_limits_by_a_column(plan: Any, tmp_path: Path, keys: Any, kept: Any, broken: Any) -> None:
-    plan.limit(rows=("it[retail]", "it[farming]", "it[(blank)]"), at_most=kept, **keys)
-    report = verify(plan.write(tmp_path / "plan"))
-    assert report.passed, report.failed
-    assert {f"limit it[{value}]" for value in ("retail", "farming", "(blank)")} <= {
-        one.name for one in report.checks
-    }
-    plan.scenario["limits"][0]["at_most"] = broken
-    assert "limit it[retail]" in failures(verify(plan.write(tmp_path / "plan")))
-
-
-def test_over_budget(plan: Any, tmp_path: Path) -> None:
-    plan.scenario["budget"]["total"] = 150.0 - 1e-6
-    assert "excess 1e-06" in failures(verify(plan.write(tmp_path / "plan")))["budget"]
-
-
-def test_tolerance_of_a_row(plan: Any, tmp_path: Path) -> None:
-    plan.scenario["budget"]["total"] = 150.0 - 1e-7
-    assert "budget" not in failures(verify(plan.write(tmp_path / "plan")))
-
-
-# ---------------------------------------------------------------------------------------------------- numbers
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("revenue", 9.0600001), ("risk", 1.12), ("profit", 7.96), ("interest", 11.8), ("line", 149.0),
-        ("exposure", 116.0), ("budget_used", 149.0), ("funded", 4), ("eligible", 5), ("average_rate", 0.11),
-        ("objective", 7.9500001), ("revenue", math.nan), ("risk", None), ("line", "150"), ("funded", True),
-    ],
-)  # fmt: skip
-def test_wrong_total_is_caught(plan: Any, tmp_path: Path, name: str, value: Any) -> None:
-    plan.state(**{name: value})
-    found = failures(verify(plan.write(tmp_path / "plan")))
-    assert "recomputed" in found[f"summary {name}"]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "check"),
-    [
-        ({"bound": 7.94}, "objective within bound"),
-        ({"bound": 8.5}, "gap"),
-        ({"bound": 8.5, "gap": 0.55 / 7.95}, "optimal within the gap asked for"),
-        ({"gap": 1e-8}, "gap"),
-        ({"bound": math.nan}, "bound"),
-        ({"status": "infeasible"}, "status"),
-        ({"certified_bound": 7.9500001}, "certified bound"),
-        ({"certified_bound": 7.9}, "objective within certified_bound"),
-        ({"certified_gap": 1e-3}, "certified_gap"),
-    ],
-)
-def test_wrong_bound_is_caught(plan: Any, tmp_path: Path, numbers: Any, check: str) -> None:
-    assert check in failures(verify(plan.state(**numbers).write(tmp_path / "plan")))
-
-
-@pytest.mark.parametrize("name", ["objective", "bound", "certified_bound", "ranges"])
-def test_summary_and_certificate_must_agree(plan: Any, tmp_path: Path, name: str) -> None:
-    plan.certificate[name] = 8.0
-    assert f"certificate {name}" in failures(verify(plan.write(tmp_path / "plan")))
-    del plan.certificate[name]
-    assert f"certificate {name}" in failures(verify(plan.write(tmp_path / "plan")))
-
-
-@pytest.mark.parametrize(
-    ("prices", "says"),
-    [
-        ({"budget": -0.03, "it": 0.0}, ">= 0"),
-        ({"budget": 0.03, "it": 0.01}, "<= 0"),
-        ({"budget": 0.03}, "there is no price of 'it'"),
-        ({"budget": 0.03, "it": 0.0, "that": 0.0}, "'that' is no row"),
-        ({"budget": math.nan, "it": 0.0}, "no finite number"),
-        ({"budget": "0.03", "it": 0.0}, "no finite number"),
-        (None, "are None"),
-    ],
-)
-def test_wrong_prices_are_caught(plan: Any, tmp_path: Path, prices: Any, says: str) -> None:
-    plan.limit(measure="count", at_least=1.0)
-    plan.certificate["prices"] = prices
-    report = verify(plan.write(tmp_path / "plan"))
-    assert says in failures(report)["prices"]
-    assert report.certified_bound is None
 
 
 # ---------------------------------------------------------------------------------------------------- inputs

@@ -360,7 +360,7 @@ LIMIT = {"name": "n", "measure": "line", "at_most": 1}
         ({"limits": {}}, "limits: must be a list, and is a mapping"),
         ({"limits": ["x"]}, "limits.0: must hold keys and their values, such as `name:`, and is 'x'"),
         ({"limits": [LIMIT | {"name": " "}]}, "limits.0.name: is blank; give the limit a name"),
-        ({"limits": [LIMIT | {"name": "budget"}]}, "limits.0.name: `budget` is the budget's own name in the outputs; choose another"),
+        ({"limits": [LIMIT | {"name": "budget"}]}, "limits.0.name: `budget` is a name that the outputs use themselves; choose another"),
         ({"limits": [LIMIT, LIMIT]}, "limits.1: another limit is called 'n', too; rename one"),
         ({"limits": [LIMIT | {"at_least": 1}]}, "limits.0: has both `at_most` and `at_least`; write two limits"),
         ({"limits": [LIMIT | {"at_most": None}]}, "limits.0: needs `at_most` or `at_least`"),

@@ -10,7 +10,8 @@ from books import RATES, group, halves, random_book, random_problem, with_limits
 
 from lendplan.models import joint
 from lendplan.models.dominance import Offers, all_offers, undominated_offers
-from lendplan.models.problem import Economics, Form, Members, Objective, Problem, Ranges, Row
+from lendplan.models.measures import Economics, Form, Objective, Ranges
+from lendplan.models.problem import Members, Problem, Row
 from lendplan.solvers.engine import run
 from lendplan.solvers.result import Options
 from lendplan.solvers.standard_form import compile_model
@@ -35,7 +36,9 @@ def random_forms(draw: np.random.Generator, problem: Problem) -> list[Form]:
     def coefficient(scale: float) -> np.ndarray:
         return np.where(draw.random(problem.size) < 0.3, 0.0, draw.normal(size=problem.size) * scale)
 
-    return [Form(coefficient(1.0), coefficient(1.0), coefficient(15.0)) for _ in range(int(draw.integers(1, 4)))]
+    return [
+        Form(coefficient(1.0), coefficient(1.0), coefficient(15.0)) for _ in range(int(draw.integers(1, 4)))
+    ]
 
 
 @pytest.mark.parametrize("seed", range(120))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from lendplan.models import two_stage
 from lendplan.models.dominance import all_offers
-from lendplan.models.problem import Economics, Objective, Problem
+from lendplan.models.measures import Economics, Objective
+from lendplan.models.problem import Problem
 
 NAMES = ("one_rate_max", "one_rate_must", "budget_max", "limit_max", "limit_min")
 
@@ -72,7 +73,7 @@ def book(budget: float, index: list[float], low: list[float], high: list[float],
         (book(5.0, [0.1, 0.2], [10, 10], [20, 20]), [0.0, 0.0]),
         (book(0.0, [0.1, 0.2], [10, 10], [20, 20]), [0.0, 0.0]),
         # Who must be lent to stays, though the riskiest and beyond the budget.
-        (book(50.0, [0.1, 0.9, 0.2], [20, 20, 20], [99, 99, 99], must_lend=np.array([False, True, False])), [30.0, 20.0, 0.0]),
+        (book(50.0, [0.1, 0.9, 0.2], [20] * 3, [99] * 3, must_lend=np.array([False, True, False])), [30.0, 20.0, 0.0]),
         (book(5.0, [0.1, 0.2], [10, 10], [20, 20], must_lend=np.array([True, True])), [10.0, 10.0]),
         # A grade factor weighs as much as half the risk.
         (book(90.0, [0.1, 0.1], [0, 0], [100, 100], grade_factor=np.array([2.0, 1.0])), [60.0, 30.0]),

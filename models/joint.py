@@ -32,6 +32,8 @@ limits             ``model.limit_max, limit_min`` one a limit and group
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyomo.environ as pyo
 
@@ -55,21 +57,18 @@ def build(problem: Problem, offers: Offers) -> pyo.ConcreteModel:
     """
     model = pyo.ConcreteModel(name="joint")
     declare_sets(model, problem, offers)
-    largest = dict(zip(model.OFFERS, problem.line_max[offers.enterprise].tolist(), strict=True))
     model.line_at_rate = pyo.Var(
-        model.OFFERS,
-        domain=pyo.NonNegativeReals,
-        bounds=lambda _, i, k: (0.0, largest[i, k]),
-        doc="Credit line granted at this rate, an amount.",
+        model.OFFERS, domain=pyo.NonNegativeReals, doc="Credit line granted at this rate, an amount."
     )
     model.is_offered = pyo.Var(model.OFFERS, domain=pyo.Binary, doc="Whether this rate is offered.")
     lines = list(model.line_at_rate.values())
     offered = list(model.is_offered.values())
-    pairs = list(model.OFFERS)
+    for line, largest in zip(lines, problem.line_max[offers.enterprise].tolist(), strict=True):
+        line.setub(largest)
 
     add_one_rate(model, problem, offers, offered)
-    _link_lines(model, problem, offers, pairs)
-    _add_steps(model, problem, offers, pairs)
+    _link_lines(model, problem, offers, lines, offered)
+    _add_steps(model, problem, offers)
     terms = (np.ones(offers.size), lines)
     add_rows(model, problem, offers, terms, offered)
     model.max_value = pyo.Objective(
@@ -81,33 +80,33 @@ def build(problem: Problem, offers: Offers) -> pyo.ConcreteModel:
 
 
 def _link_lines(
-    model: pyo.ConcreteModel, problem: Problem, offers: Offers, pairs: list[tuple[str, float]]
+    model: pyo.ConcreteModel, problem: Problem, offers: Offers, lines: list[Any], offered: list[Any]
 ) -> None:
     """Zero or a real line: ℓ⁻ z ≤ L ≤ ℓ⁺ z."""
-    offered = model.is_offered
-    line = model.line_at_rate
-    upper = {
-        pair: (None, pair_expression(1.0, line[pair], -most, offered[pair]), 0.0)
-        for pair, most in zip(pairs, problem.line_max[offers.enterprise].tolist(), strict=True)
-    }
-    lower = {
-        pair: (None, pair_expression(least, offered[pair], -1.0, line[pair]), 0.0)
-        for pair, least in zip(pairs, problem.line_min[offers.enterprise].tolist(), strict=True)
-        if least > 0
-    }
-
+    most = problem.line_max[offers.enterprise].tolist()
+    least = problem.line_min[offers.enterprise].tolist()
+    upper = (
+        pair_expression(1.0, line, -bound, offer) <= 0.0
+        for line, offer, bound in zip(lines, offered, most, strict=True)
+    )
+    lower = (
+        pair_expression(bound, offer, -1.0, line) <= 0.0
+        for line, offer, bound in zip(lines, offered, least, strict=True)
+        if bound > 0
+    )
+    real = [pair for pair, bound in zip(model.OFFERS, least, strict=True) if bound > 0]
+    # The rules are asked in the order of their index, which is that of the offers.
     model.line_if_offered_max = pyo.Constraint(
-        model.OFFERS, rule=upper, doc="No line without an offer, and none above its maximum."
+        model.OFFERS, rule=lambda *_: next(upper), doc="No line without an offer, and none above its maximum."
     )
     model.line_if_offered_min = pyo.Constraint(
-        list(lower), rule=lower, doc="An offer is a line of at least its minimum."
+        real, rule=lambda *_: next(lower), doc="An offer is a line of at least its minimum."
     )
 
 
-def _add_steps(
-    model: pyo.ConcreteModel, problem: Problem, offers: Offers, pairs: list[tuple[str, float]]
-) -> None:
+def _add_steps(model: pyo.ConcreteModel, problem: Problem, offers: Offers) -> None:
     """Lines in whole steps, counted from zero, where the enterprise has a step."""
+    pairs = list(model.OFFERS)
     steps = problem.line_step[offers.enterprise]
     most = np.where(
         steps > 0, np.round(problem.line_max[offers.enterprise] / np.where(steps > 0, steps, 1.0)), 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.core.expr import LinearExpression
+from pyomo.core.expr import LinearExpression, MonomialTermExpression
 
 from lendplan.models.dominance import Offers
 from lendplan.models.measures import Floats, Form
@@ -17,13 +17,14 @@ from lendplan.models.problem import Problem, Row
 
 def linear(coefficients: Sequence[float], variables: Sequence[Any]) -> LinearExpression:
     """Return Σ coefficient × variable, without the terms that are zero."""
-    kept = [(a, x) for a, x in zip(coefficients, variables, strict=True) if a != 0.0]
-    return LinearExpression(constant=0, linear_coefs=[a for a, _ in kept], linear_vars=[x for _, x in kept])
+    return LinearExpression(
+        [MonomialTermExpression(term) for term in zip(coefficients, variables, strict=True) if term[0] != 0.0]
+    )
 
 
 def pair_expression(a: float, x: Any, b: float, y: Any) -> LinearExpression:
     """Return a·x + b·y; of all expressions the one that is written most often."""
-    return LinearExpression(constant=0, linear_coefs=[a, b], linear_vars=[x, y])
+    return LinearExpression([MonomialTermExpression((a, x)), MonomialTermExpression((b, y))])
 
 
 def declare_sets(model: pyo.ConcreteModel, problem: Problem, offers: Offers) -> None:

@@ -92,12 +92,10 @@ def run(
     SolverError
         On NaN or inf in the model or in the answer, or a status that is none of the known ones.
     """
-    _check_finite(model)
     if len(model.cost) == 0:
+        _check_finite(model)
         return _without_columns(model)
-    scaled = _Scaled(model)
-    highs = _prepared(options, seconds, absolute_gap * scaled.objective)
-    _expect_ok(scaled.passed_to(highs), "passModel")
+    highs, scaled = loaded(model, options, seconds=seconds, absolute_gap=absolute_gap)
     if start is not None and model.integer.any():
         solution = highspy.HighsSolution()
         measure = np.where(scaled.column > 0, scaled.column, 1.0)
@@ -105,6 +103,17 @@ def run(
         highs.setSolution(solution)
     interrupted = _run_watched(highs, options, stage, scaled.objective)
     return _read(highs, model, scaled, interrupted)
+
+
+def loaded(
+    model: ArrayModel, options: Options, *, seconds: float = 0.0, absolute_gap: float = 0.0
+) -> tuple[Any, _Scaled]:
+    """Return HiGHS with the model in it, and the measures in which it was passed."""
+    _check_finite(model)
+    scaled = _Scaled(model)
+    highs = _prepared(options, seconds, absolute_gap * scaled.objective)
+    _expect_ok(scaled.passed_to(highs), "passModel")
+    return highs, scaled
 
 
 def _check_finite(model: ArrayModel) -> None:

@@ -96,7 +96,8 @@ def check_bounds(summary: Mapping[str, Any], question: Question, slack: float, c
         scale = objective_scale(objective, question)
         checks.at_most(f"objective within {bound_name}", objective, bound, RELATIVE * scale + slack)
         difference = bound - objective
-        gap = 0.0 if difference == 0 else difference / scale if scale > 0 else math.inf
+        # A budget of 0 and a plan worth nothing leave only rounding: 0/0 is 0.
+        gap = difference / scale if scale > 0 else 0.0 if difference <= 1e-9 else math.inf
         gap_stated = finite(stated_gap)
         if gap < 0 and gap_stated == 0:  # an objective above its bound by rounding alone
             gap = 0.0

@@ -123,8 +123,9 @@ def _parse_unquoted(text: str, first: str, file: str) -> tuple[pd.DataFrame, NDA
     )
     if table.num_rows != rows.size:  # the two readers disagree on what a line is: let the careful one decide
         return None
-    # A row of commas and spaces alone is blank: nothing in it is beyond a space.
-    kept = np.maximum.reduceat(np.where(octets == ord(","), 0, octets), starts)[rows] > ord(" ")
+    # A row of commas and spaces alone is blank.
+    said = ~np.isin(octets, np.frombuffer(b", \t\r\n", dtype=np.uint8))
+    kept = np.maximum.reduceat(said, starts)[rows]
     if not kept.all():
         table, line = table.filter(pa.array(kept)), line[kept]
     frame: pd.DataFrame = table.rename_columns(names).to_pandas(types_mapper=pd.ArrowDtype)

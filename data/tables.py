@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lendplan.data.archives import COMPOUND_FILE
+from lendplan.data.cells import texts_of
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.separated import check_header, parse_separated
 from lendplan.data.sources import InputRecord, decode, read_bytes
@@ -180,6 +181,12 @@ def table_from_frame(frame: pd.DataFrame, name: str) -> RawTable:
     frame = frame.set_axis(names, axis=1).reset_index(drop=True)
     line = np.arange(2, len(frame) + 2, dtype=np.int64)
     return RawTable(Path(name), None, _content_hash(frame), None, frame, line)
+
+
+def as_csv(table: RawTable) -> bytes:
+    """Return a table as a CSV file that is read as the same table, each cell as the text it stands for."""
+    texts = {name: texts_of(table.frame[name]).values for name in table.frame.columns}
+    return pd.DataFrame(texts).to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
 def _content_hash(frame: pd.DataFrame) -> str:

@@ -86,12 +86,14 @@ def plan(
 ) -> None:
     """Find the best plan of a scenario, check it, and write it as a folder."""
     from lendplan.errors import INTERRUPTED, LIMIT_REACHED
+    from lendplan.plan import output_folder
     from lendplan.reports.progress import search_display
     from lendplan.reports.terminal import show_plan
     from lendplan.run import load
     from lendplan.solvers.result import SolutionStatus, StopReason
 
     asked = load(scenario, overrides or ())
+    output_folder(asked.case, output)  # a folder that cannot be written to is no reason to search first
     with search_display() as watch:
         found = asked.solve(watch)
     if found.result.stop is StopReason.INTERRUPTED:
@@ -103,9 +105,12 @@ def plan(
     else:
         show_plan(_console(), asked.heading, summary, found.by_grade, found.limits, str(written))
     if found.result.solution is not SolutionStatus.OPTIMAL:
+        why = {
+            StopReason.TIME_LIMIT: f"the time limit of {asked.settings.solver.time_limit:g} s was reached",
+            StopReason.FAILED: f"the solver gave up ({found.result.detail})",
+        }.get(found.result.stop, "the solver stopped a little")
         typer.echo(
-            f"the {found.result.stop.value} ended the search before the gap of {asked.settings.solver.gap:g} was "
-            "proven; the plan written is the best so far",
+            f"{why} before the gap of {asked.settings.solver.gap:g} was proven; the plan written is the best so far",
             err=True,
         )
         raise typer.Exit(LIMIT_REACHED)
@@ -113,8 +118,10 @@ def plan(
 
 @app.command()
 def check(scenario: ScenarioArgument, overrides: SetOption = None) -> None:
-    """Read and check a scenario and its tables; solve nothing."""
+    """Read and check a scenario and its tables, and tell what was normalised or left out; solve nothing."""
     from lendplan.run import load
+
+    logging.getLogger("lendplan").setLevel(logging.INFO)
 
     asked = load(scenario, overrides or ())
     problem = asked.case.problem
@@ -183,7 +190,9 @@ def _console() -> Any:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and end the process; an error becomes a message and an exit code, never a traceback."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="warning: %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s: %(message)s")
+    for level, name in ((logging.INFO, "note"), (logging.WARNING, "warning")):
+        logging.addLevelName(level, name)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

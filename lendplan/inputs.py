@@ -87,6 +87,8 @@ def read_tables(settings: Settings) -> Tables:
     ratings = attempt(lambda: read_table(ratings_path)) if ratings_path is not None else None
     churn = attempt(lambda: read_churn(settings.churn, settings.columns))
     if findings:
+        if enterprises is not None:  # what else is wrong with the tables that could be read
+            attempt(lambda: assemble_book(enterprises, ratings, settings.columns))
         raise InputError(findings)
     return Tables(enterprises, ratings, churn)
 

@@ -15,6 +15,16 @@ from collections.abc import Callable, Iterator
 _PATIENCE = 1.5  # seconds
 
 
+class _State:
+    """What the handler of the one process knows."""
+
+    placing = 0  # blocks that may not be interrupted
+    forgiven = threading.Event()  # set when an interrupt fell into one
+
+
+_state = _State()
+
+
 @contextlib.contextmanager
 def prompt_interrupts(clean_up: Callable[[], None], exit_code: int) -> Iterator[None]:
     """Make the block end soon after Ctrl-C or SIGTERM.
@@ -30,16 +40,19 @@ def prompt_interrupts(clean_up: Callable[[], None], exit_code: int) -> Iterator[
     read, write = os.pipe()
     os.set_blocking(write, False)
     ended = threading.Event()
+    _state.forgiven.clear()
 
     def watch() -> None:
         woken = os.read(read, 1)
-        os.close(read)
-        if woken and not ended.wait(_PATIENCE):
+        if woken and not ended.wait(_PATIENCE) and not _state.forgiven.is_set():
             clean_up()
             os._exit(exit_code)
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        if _state.placing:
+            _state.forgiven.set()
+        else:
+            raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -52,3 +65,13 @@ def prompt_interrupts(clean_up: Callable[[], None], exit_code: int) -> Iterator[
             signal.signal(number, handler)
         ended.set()
         os.close(write)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Forget an interrupt that falls into the block: what is done here is done at once, and not by halves."""
+    _state.placing += 1
+    try:
+        yield
+    finally:
+        _state.placing -= 1

@@ -19,27 +19,60 @@ import pandas as pd
 
 from lendplan.certify.bound import bound_from_prices
 from lendplan.certify.plan import verify
-from lendplan.data.churn import SHIPPED
+from lendplan.data.churn import SHIPPED, ChurnTable
 from lendplan.data.sources import InputRecord
+from lendplan.data.tables import RawTable, as_csv, table_from_frame
 from lendplan.errors import CheckFailedError, OutputError
 from lendplan.inputs import Case
+from lendplan.interrupts import uninterrupted
 from lendplan.models.problem import Choice
 from lendplan.models.two_stage import stage_one_lines
-from lendplan.reports.folder import FolderError, staged, write_files
+from lendplan.reports.folder import FolderError, refuse_strangers, staged, write_files
 from lendplan.reports.reasons import reasons
 from lendplan.reports.summary import summarise
 from lendplan.reports.tables import LimitState, allocations, budget_left, by_grade, limit_states
 from lendplan.scenario import Settings
 from lendplan.solvers.result import Result
 
+# What a plan's folder may hold: a folder that holds anything else is not replaced.
 FILES = (
     "allocations.csv",
     "allocations.parquet",
     "summary.json",
     "certificate.json",
     "manifest.json",
-    "inputs",
+    "inputs/enterprises.csv",
+    "inputs/ratings.csv",
+    "inputs/churn.csv",
 )
+
+
+def output_folder(case: Case, folder: str | Path | None = None) -> Path:
+    """Return where a plan of this case goes, absolute; it is refused before any work where it cannot go there.
+
+    Parameters
+    ----------
+    folder : the scenario's ``output`` unless given
+
+    Raises
+    ------
+    OutputError
+        If there is none, it holds files that are no plan's, or an input of the scenario.
+    """
+    target = folder if folder is not None else case.settings.output
+    if target is None:
+        raise OutputError("the scenario names no output folder; give one")
+    final = Path(target).absolute()
+    try:
+        refuse_strangers(final, FILES)
+    except FolderError as error:
+        raise OutputError(str(error)) from error
+    for record in case.inputs if case.scenario_path is not None else ():
+        if Path(record.path).resolve().is_relative_to(final.resolve()):
+            raise OutputError(
+                f"{final} holds an input of this scenario, {record.path}; choose another folder with --output"
+            )
+    return final
 
 
 @dataclass(frozen=True)
@@ -124,12 +157,9 @@ class Plan:
             Where it cannot be written; what stood there before stands.
         """
         started = time.perf_counter()
-        target = folder if folder is not None else self.case.settings.output
-        if target is None:
-            raise OutputError("the scenario names no output folder; give one")
-        final = Path(target).absolute()
+        final = output_folder(self.case, folder)
         try:
-            with staged(final, lambda entry: entry.name in FILES) as staging:
+            with staged(final, FILES, while_placing=uninterrupted) as staging:
                 write_files(staging, self._files(started))
                 report = verify(staging)
                 if not report.passed:
@@ -142,12 +172,12 @@ class Plan:
         return final
 
     def _files(self, started: float) -> dict[str, bytes]:
-        table = self.allocations.copy()
-        table["reason"] = _guarded(table["reason"])
+        table = self.allocations
         parquet = io.BytesIO()
         table.to_parquet(parquet, index=False)
+        guarded = table.assign(reason=_guarded(table["reason"]))
         files = {
-            "allocations.csv": table.to_csv(index=False, lineterminator="\n").encode("utf-8"),
+            "allocations.csv": guarded.to_csv(index=False, lineterminator="\n").encode("utf-8"),
             "allocations.parquet": parquet.getvalue(),
             "certificate.json": _json(self._certificate()),
             "manifest.json": _json(self._manifest()),
@@ -191,20 +221,15 @@ class Plan:
     def _stored_tables(self) -> dict[str, bytes]:
         """The tables that came as data frames, as files to stand with the plan, so that it can be checked."""
         tables = self.case.tables
-        frames = {
-            "enterprises": tables.enterprises.frame,
-            "ratings": None if tables.ratings is None else tables.ratings.frame,
-            "churn": pd.DataFrame(
-                {
-                    "rate": tables.churn.rates,
-                    **dict(zip(tables.churn.grades, tables.churn.churn, strict=True)),
-                }
-            ),
+        given = {
+            "enterprises": tables.enterprises,
+            "ratings": tables.ratings,
+            "churn": _churn_table(tables.churn),
         }
         return {
-            f"inputs/{role}.csv": frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
-            for role, frame in frames.items()
-            if role in tables.framed and frame is not None
+            f"inputs/{role}.csv": as_csv(table)
+            for role, table in given.items()
+            if role in tables.framed and table is not None
         }
 
     def _manifest(self) -> dict[str, Any]:
@@ -221,6 +246,11 @@ class Plan:
             "seed": self.result.seed,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _churn_table(churn: ChurnTable) -> RawTable:
+    curves = dict(zip(churn.grades, churn.churn, strict=True))
+    return table_from_frame(pd.DataFrame({"rate": churn.rates, **curves}), "churn")
 
 
 def _named(record: InputRecord) -> str:

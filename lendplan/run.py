@@ -113,7 +113,7 @@ class Scenario:
 
     def score(self, allocation: str | Path | pd.DataFrame) -> Score:
         """Value a given allocation (enterprise, line, rate); see :func:`lendplan.score.score`."""
-        return score(self, allocation)
+        return score(self.case, allocation, self.solve)
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -187,4 +187,4 @@ def _raise_without_plan(result: Result, summary: dict[str, Any], time_limit: flo
             f"the time limit of {time_limit:g} s was reached before a plan was found; "
             "raise solver.time_limit, or loosen solver.gap"
         )
-    raise NoPlanError(f"the solver ended without a plan: {result.detail}")
+    raise CheckFailedError(f"the solver gave up without a plan: {result.detail}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,15 +16,13 @@ from lendplan.data.contracts import ALLOCATIONS, conform
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.tables import RawTable, read_table, table_from_frame
 from lendplan.errors import InfeasibleError, NoPlanError
+from lendplan.inputs import Case
 from lendplan.models.measures import Floats
 from lendplan.models.problem import TOLERANCE, Choice, Problem, breaches
+from lendplan.plan import Plan
 from lendplan.reports.summary import summarise
 from lendplan.reports.tables import LimitState, limit_states
 from lendplan.solvers.result import Result, SolutionStatus, StopReason, relative_gap
-
-if TYPE_CHECKING:
-    from lendplan.plan import Plan
-    from lendplan.run import Scenario
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +37,15 @@ class Score:
     best: Plan | None
 
 
-def score(scenario: Scenario, allocation: str | Path | pd.DataFrame) -> Score:
+def score(case: Case, allocation: str | Path | pd.DataFrame, solve: Callable[[], Plan]) -> Score:
     """Value an allocation.
 
     Parameters
     ----------
-    scenario : solved first, since its payoff ranges and its best plan are what the allocation is held against
+    case : the question
     allocation : enterprise, line, rate; a blank rate where the line is 0. An enterprise that it lacks gets nothing;
         a rate off the grid is read between the churn table's knots
+    solve : finds the case's best plan, whose ranges and worth the allocation is held against
 
     Raises
     ------
@@ -57,23 +57,23 @@ def score(scenario: Scenario, allocation: str | Path | pd.DataFrame) -> Score:
         if isinstance(allocation, pd.DataFrame)
         else read_table(allocation)
     )
-    line, rate = _given(scenario, raw)
+    line, rate = _given(case, raw)
     best: Plan | None = None
     try:
-        best = scenario.solve()
+        best = solve()
         problem, bound, prices = best.result.problem, best.result.bound, best.result.prices
     except (InfeasibleError, NoPlanError) as error:
-        problem, bound, prices = scenario.case.problem, None, {}
+        problem, bound, prices = case.problem, None, {}
         if problem.objective.kind == "weighted" and problem.objective.ranges is None:
             raise
         log.warning("there is no plan to compare with: %s", error)
-    choice = _choice(scenario, problem, line, rate)
+    choice = _choice(case, problem, line, rate)
     broken = _broken(problem, choice)
     states = limit_states(problem, choice, prices)
     value = problem.value(choice)
     gap = relative_gap(bound, value, problem) if bound is not None and not broken else None
     solution = SolutionStatus.INFEASIBLE if broken else SolutionStatus.FEASIBLE
-    if gap is not None and gap <= scenario.settings.solver.gap:
+    if gap is not None and gap <= case.settings.solver.gap:
         solution = SolutionStatus.OPTIMAL
     result = Result(
         stop=StopReason.PROVEN if best is None else best.result.stop,
@@ -89,7 +89,7 @@ def score(scenario: Scenario, allocation: str | Path | pd.DataFrame) -> Score:
         choice,
         states,
         certified_bound=None if best is None else best.certified_bound,
-        seconds={**scenario.case.seconds, **result.seconds},
+        seconds={**case.seconds, **result.seconds},
     )
     reached = None if best is None else problem.value(best.choice)
     summary |= {
@@ -102,9 +102,8 @@ def score(scenario: Scenario, allocation: str | Path | pd.DataFrame) -> Score:
     return Score(summary, choice, states, best)
 
 
-def _given(scenario: Scenario, raw: RawTable) -> tuple[Floats, Floats]:
+def _given(case: Case, raw: RawTable) -> tuple[Floats, Floats]:
     """Return line and rate for each eligible enterprise, shapes (n,); rate NaN where the line is 0."""
-    case = scenario.case
     table = conform(raw, ALLOCATIONS, case.settings.columns)
     findings: list[Finding] = []
     place = {name: i for i, name in enumerate(case.applicants.enterprise)}
@@ -153,13 +152,11 @@ def _given(scenario: Scenario, raw: RawTable) -> tuple[Floats, Floats]:
     return line, rate
 
 
-def _choice(scenario: Scenario, problem: Problem, line: Floats, rate: Floats) -> Choice:
+def _choice(case: Case, problem: Problem, line: Floats, rate: Floats) -> Choice:
     """Return the allocation in the problem's terms, churn read between knots at its own rates."""
     distinct = np.unique(rate[~np.isnan(rate)])
     retention = (
-        1.0 - churn_at(scenario.case.churn, distinct)
-        if distinct.size
-        else np.zeros((len(problem.retention), 0))
+        1.0 - churn_at(case.churn, distinct) if distinct.size else np.zeros((len(problem.retention), 0))
     )
     offered = line > 0
     at = np.searchsorted(distinct, np.where(offered, rate, distinct[0] if distinct.size else 0.0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from lendplan.models.problem import BUDGET, MUST, Problem
-from lendplan.reports.reasons import amount
 from lendplan.solvers.result import Conflict, LimitChange
 
 
@@ -32,6 +31,8 @@ def conflict_lines(conflict: Conflict, problem: Problem) -> list[str]:
         )
     if conflict.changes:
         lines.append("In conflict:")
+    else:
+        lines.append("The time ran out before the limits in conflict were found; raise solver.time_limit.")
     for change in conflict.changes:
         sense = senses.get(change.name, -1)
         lines.append(f"  {_stated(change, sense)}: {_alone(change, sense)}")
@@ -57,9 +58,9 @@ def _title(change: LimitChange) -> str:
 
 def _stated(change: LimitChange, sense: int) -> str:
     if change.name == MUST:
-        return f"`must: lend` for {change.stated:.0f} enterprises"
+        return f"`must: lend` for {change.stated:.0f} enterprise{'s' if change.stated != 1 else ''}"
     if change.name == BUDGET:
-        return f"budget of {amount(change.stated)}"
+        return f"budget of {_quantity(change.stated, change.unit)}"
     word = "at most" if sense > 0 else "at least"
     return f"`{change.name}`, {word} {_quantity(change.stated, change.unit)}"
 
@@ -79,4 +80,4 @@ def _quantity(value: float, unit: str) -> str:
         return f"{100 * value:.8g} %"
     if unit == "enterprises":
         return f"{value:.0f}"
-    return amount(value) if abs(value) >= 1 else f"{value:.6g}"
+    return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.8g}"

@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux's renameat2
@@ -41,13 +41,18 @@ def staging_name(final: Path, kind: str = "partial") -> Path:
 
 
 @contextlib.contextmanager
-def staged(final: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
+def staged(
+    final: Path,
+    ours: Collection[str],
+    while_placing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> Iterator[Path]:
     """Give a new empty folder to fill; put it in place of ``final`` when the block ends without an error.
 
     Parameters
     ----------
     final : where the folder shall stand
-    ours : tells of each entry of a folder that stands there already whether it may be replaced
+    ours : the files, by their path below it, that a folder which stands there already may hold
+    while_placing : entered for the moment in which the folder is put in place
 
     Raises
     ------
@@ -55,24 +60,33 @@ def staged(final: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
         Where it cannot be written, or something stands there that is not ours.
     """
     staging = staging_name(final)
+    made = [folder for folder in final.parents if not folder.exists()]  # innermost first
     try:
-        _refuse_strangers(final, ours)
+        refuse_strangers(final, ours)
         final.parent.mkdir(parents=True, exist_ok=True)
         sweep(final)
         _being_written.add(staging)
         staging.mkdir()
     except OSError as error:
         raise FolderError(_explained(final, error)) from error
+    placed = False
     try:
         yield staging
         _flush(staging)
-        _refuse_strangers(final, ours)
-        _put_in_place(staging, final)
+        refuse_strangers(final, ours)
+        with while_placing():
+            _put_in_place(staging, final)
+            placed = True
     except OSError as error:
         raise FolderError(_explained(final, error)) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        with while_placing() if placed else contextlib.nullcontext():
+            shutil.rmtree(staging, ignore_errors=True)
         _being_written.discard(staging)
+        if not placed:
+            for folder in made:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -109,17 +123,32 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def _refuse_strangers(final: Path, ours: Callable[[Path], bool]) -> None:
+def refuse_strangers(final: Path, ours: Collection[str]) -> None:
+    """Refuse a place at which something stands that is not ours to replace.
+
+    Raises
+    ------
+    FolderError
+    """
     if final.is_symlink() or (final.exists() and not final.is_dir()):
         raise FolderError(f"{final} is not a folder; choose another with --output")
     if not final.exists():
         return
-    strangers = sorted(entry.name for entry in final.iterdir() if not ours(entry))
+    folders = {str(Path(name).parent) for name in ours} - {"."}
+    strangers = sorted(
+        str(entry.relative_to(final))
+        for entry in final.rglob("*")
+        if str(entry.relative_to(final)) not in (folders if _is_folder(entry) else ours)
+    )
     if strangers:
         shown = ", ".join(strangers[:5]) + (", …" if len(strangers) > 5 else "")
         raise FolderError(
             f"{final} holds files that are no plan's ({shown}); it is left as it is: choose another with --output"
         )
+
+
+def _is_folder(entry: Path) -> bool:
+    return entry.is_dir() and not entry.is_symlink()
 
 
 def _flush(folder: Path) -> None:

@@ -76,7 +76,7 @@ class Pricing:
         )
 
     def best(self) -> tuple[Yields, Floats]:
-        """Return the yields at each enterprise's best rate and line, and that line; shapes (n,)."""
+        """Return the yields where a unit of line nets most, over each enterprise's rates and lines, and that line."""
         problem = self.problem
         net = self._earned - self._risk - self._budget - self._limits
         rate = np.zeros(problem.size, dtype=np.int64)
@@ -89,16 +89,17 @@ class Pricing:
             shape = (len(block), len(position))
             low, high = problem.line_min[block, None], problem.line_max[block, None]
             slope, fixed = per_line.reshape(shape), fixed.reshape(shape)
-            value = np.maximum(slope * low, slope * high) + fixed
+            at_low = slope + np.divide(fixed, low, out=np.full(shape, -np.inf), where=low > 0)
+            at_high = slope + np.divide(fixed, high, out=np.full(shape, -np.inf), where=high > 0)
+            net_yield = np.maximum(at_low, at_high)
             outside = (position < problem.first_rate[block, None]) | (
                 position > problem.last_rate[block, None]
             )
-            value[outside] = -np.inf
-            # Per unit of line where nothing is gained: a loss is judged by what is missing, not by its size.
-            best = np.argmax(value, axis=1)
+            net_yield[outside] = -np.inf
+            best = np.argmax(net_yield, axis=1)
+            chosen = np.arange(len(block)), best
             rate[block] = best
-            chosen = slope[np.arange(len(block)), best]
-            line[block] = np.where(chosen > 0, high[:, 0], low[:, 0])
+            line[block] = np.where(at_low[chosen] > at_high[chosen], low[:, 0], high[:, 0])
         return self.at(rate, line), line
 
 
@@ -107,8 +108,10 @@ def _percent(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """Write an amount: no more digits than one reads."""
-    return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:.6g}"
+    """Write an amount: no more digits than one reads, and never a 0 for what is more."""
+    if value != 0.0 and not 0.1 <= abs(value) < 1e15:
+        return f"{value:.4g}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def _need(yields: Yields, i: int) -> str:

@@ -54,9 +54,7 @@ def summarise(
         "funded": int(np.sum(choice.offered)),
         "eligible": problem.size,
         "average_rate": totals["interest"] / totals["exposure"] if totals["exposure"] > 0 else None,
-        "unspent_because": unspent_because(problem, choice, states, result.prices)
-        if fixed_lines is None
-        else unspent_in_two_stages(problem, choice, fixed_lines),
+        "unspent_because": _unspent(result, choice, states, fixed_lines),
         "solver": result.solver,
         "seconds": {stage: round(float(seconds.get(stage, 0.0)), 6) for stage in STAGES},
         "shadow_prices": dict(result.prices),
@@ -92,6 +90,18 @@ def conflict_record(conflict: Conflict) -> dict[str, Any]:
             for change in conflict.changes
         },
     }
+
+
+def _unspent(
+    result: Result, choice: Choice, states: list[LimitState], fixed_lines: Floats | None
+) -> str | None:
+    problem = result.problem
+    left = budget_left(problem, choice)
+    if left > _SPENT * problem.budget and result.solution is not SolutionStatus.OPTIMAL:
+        return f"{amount(left)} of {amount(problem.budget)} is left: the search ended before the best plan was proven"
+    if fixed_lines is not None:
+        return unspent_in_two_stages(problem, choice, fixed_lines)
+    return unspent_because(problem, choice, states, result.prices)
 
 
 def unspent_in_two_stages(problem: Problem, choice: Choice, fixed_lines: Floats) -> str | None:

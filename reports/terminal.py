@@ -16,6 +16,7 @@ from lendplan.reports.reasons import amount
 from lendplan.reports.summary import STAGES
 from lendplan.reports.tables import LimitState, is_budget
 
+_NO_CENTS = 1e5  # amounts from here on are shown without decimals
 _ALL_SHOWN = 12  # rows of the budget and the limits; of more, only those that bind are shown
 
 
@@ -106,7 +107,7 @@ def totals_table(heading: Heading, summary: Mapping[str, Any]) -> Table:
         ("risk", "expected loss"),
         ("profit", "revenue less risk"),
     ):
-        table.add_row(key.capitalize(), f"{summary[key]:,.2f}", note)
+        table.add_row(key.capitalize(), _money(summary[key]), note)
     return table
 
 
@@ -120,11 +121,11 @@ def _grades(grades: pd.DataFrame) -> Table:
             str(row["grade"]),
             f"{row['enterprises']:,}",
             f"{row['funded']:,}",
-            f"{row['line']:,.2f}",
+            _money(row["line"]),
             "–" if pd.isna(rate) else f"{100 * rate:.2f} %",
-            f"{row['exposure']:,.2f}",
-            f"{row['revenue']:,.2f}",
-            f"{row['risk']:,.2f}",
+            _money(row["exposure"]),
+            _money(row["revenue"]),
+            _money(row["risk"]),
         )
     return table
 
@@ -157,6 +158,10 @@ def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
             f"{state.price:.4g}" if state.price else "0",
         )
     return table
+
+
+def _money(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _NO_CENTS else f"{value:,.2f}"
 
 
 def _quantity(value: float, unit: str) -> str:

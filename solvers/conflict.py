@@ -24,7 +24,7 @@ import numpy as np
 from lendplan.models.dominance import Offers, undominated_offers
 from lendplan.models.measures import Floats, Form
 from lendplan.models.problem import MUST, Problem, Row, reordered
-from lendplan.solvers.engine import ArrayModel, Outcome, clock, run
+from lendplan.solvers.engine import ArrayModel, Outcome, SolverError, clock, run
 from lendplan.solvers.result import Conflict, LimitChange, Options, StopReason
 from lendplan.solvers.sparse import beside, from_entries, from_rows, stacked
 
@@ -41,6 +41,16 @@ def explain_conflict(problem: Problem, options: Options, fixed_lines: Floats | N
     problem : n enterprises
     options : its time limit, but never more than 30 s, is what the explanation may take
     fixed_lines : shape (n,), where the lines are given and only the rates are chosen; 0 for no line
+
+    Returns
+    -------
+    Conflict
+        Without any limit where the time ran out before one was found to be in it.
+
+    Raises
+    ------
+    SolverError
+        If there is a plan after all.
     """
     if fixed_lines is not None:
         taken = np.flatnonzero(fixed_lines > 0)
@@ -49,9 +59,11 @@ def explain_conflict(problem: Problem, options: Options, fixed_lines: Floats | N
         )
     options = replace(options, time_limit=min(options.time_limit, _MOST_SECONDS), watch=None)
     elastic = _Elastic(problem, options)
-    relaxed_feasible = elastic.feasible(elastic.names, relaxed=True)
+    if elastic.has_point(elastic.names):
+        raise SolverError("HiGHS calls the scenario infeasible, and finds a plan that obeys it")
+    relaxed_feasible = elastic.has_point(elastic.names, relaxed=True)
     moved, together_proven = elastic.least_total_change()
-    named = elastic.conflicting(relaxed=not relaxed_feasible)
+    named = elastic.conflicting(relaxed=not elastic.feasible(elastic.names, relaxed=True))
     changes = []
     for name in elastic.names:
         if name in named or name in moved:
@@ -194,6 +206,10 @@ class _Elastic:
     def feasible(self, names: Iterable[str], *, relaxed: bool) -> bool:
         """Whether the named rows can hold together; an answer that ran out of time counts as feasible."""
         return not self._run(self._enforcing(names), relaxed).infeasible
+
+    def has_point(self, names: Iterable[str], *, relaxed: bool = False) -> bool:
+        """Whether a point was found at which the named rows hold together."""
+        return self._run(self._enforcing(names), relaxed).x is not None
 
     def conflicting(self, *, relaxed: bool) -> set[str]:
         """Return one minimal set for each conflict that is apart from the others."""

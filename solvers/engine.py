@@ -76,6 +76,7 @@ def run(
     stage: str,
     absolute_gap: float = 0.0,
     start: Floats | None = None,
+    exact: bool = False,
 ) -> Outcome:
     """Solve one model.
 
@@ -86,6 +87,7 @@ def run(
     stage : named to the watcher
     absolute_gap : in the objective's unit; the relative gap is the options'
     start : shape (c,), a point to begin from; one that is not feasible is ignored by HiGHS
+    exact : pass every digit, and let the unit of the amounts decide between ties
 
     Raises
     ------
@@ -95,7 +97,7 @@ def run(
     if len(model.cost) == 0:
         _check_finite(model)
         return _without_columns(model)
-    highs, scaled = loaded(model, options, seconds=seconds, absolute_gap=absolute_gap)
+    highs, scaled = loaded(model, options, seconds=seconds, absolute_gap=absolute_gap, exact=exact)
     if start is not None and model.integer.any():
         solution = highspy.HighsSolution()
         measure = np.where(scaled.column > 0, scaled.column, 1.0)
@@ -106,11 +108,16 @@ def run(
 
 
 def loaded(
-    model: ArrayModel, options: Options, *, seconds: float = 0.0, absolute_gap: float = 0.0
+    model: ArrayModel,
+    options: Options,
+    *,
+    seconds: float = 0.0,
+    absolute_gap: float = 0.0,
+    exact: bool = False,
 ) -> tuple[Any, _Scaled]:
     """Return HiGHS with the model in it, and the measures in which it was passed."""
     _check_finite(model)
-    scaled = _Scaled(model)
+    scaled = _Scaled(model, exact)
     highs = _prepared(options, seconds, absolute_gap * scaled.objective)
     _expect_ok(scaled.passed_to(highs), "passModel")
     return highs, scaled
@@ -155,7 +162,8 @@ class _Scaled:
     is cut to 43 bits: the last few differ when the same amounts are stated in another unit, and ties with them.
     """
 
-    def __init__(self, model: ArrayModel) -> None:
+    def __init__(self, model: ArrayModel, exact: bool = False) -> None:
+        self.cut = (lambda values: values) if exact else _cut
         bounded = ~model.integer & np.isfinite(model.upper)
         self.column = np.where(bounded & (model.upper > 0), model.upper, 1.0)
         self.column[bounded & (model.upper == 0) & (model.lower == 0)] = 0.0
@@ -164,16 +172,16 @@ class _Scaled:
         largest = np.zeros(matrix.shape[0])
         np.maximum.at(largest, matrix.indices, np.abs(values))
         self.row = np.where(largest > 0, 1.0 / np.where(largest > 0, largest, 1.0), 1.0)
-        self.values = _cut(values * self.row[matrix.indices])
+        self.values = self.cut(values * self.row[matrix.indices])
         cost = model.cost * self.column
         most = float(np.max(np.abs(cost), initial=0.0))
         self.objective = 1.0 / most if most > 0 else 1.0
-        self.cost = _cut(cost * self.objective)
+        self.cost = self.cut(cost * self.objective)
         self.model = model
 
     def _measured(self, bound: Floats) -> Floats:
         measure = np.where(self.column > 0, self.column, 1.0)
-        return _cut(np.clip(bound / measure, -highspy.kHighsInf, highspy.kHighsInf))
+        return self.cut(np.clip(bound / measure, -highspy.kHighsInf, highspy.kHighsInf))
 
     def passed_to(self, highs: Any) -> Any:
         model, infinity = self.model, highspy.kHighsInf
@@ -188,8 +196,8 @@ class _Scaled:
             self.cost,
             self._measured(model.lower),
             self._measured(model.upper),
-            _cut(np.clip(lower, -infinity, infinity)),
-            _cut(np.clip(upper, -infinity, infinity)),
+            self.cut(np.clip(lower, -infinity, infinity)),
+            self.cut(np.clip(upper, -infinity, infinity)),
             model.matrix.indptr.astype(np.int32),
             model.matrix.indices.astype(np.int32),
             self.values,

@@ -43,6 +43,8 @@ FormulationName = Literal["joint", "two_stage"]
 _SAFETY = 0.9
 # An answer above the bound by more than this, relative, is a wrong bound and not rounding.
 _BOUND_SLIP = 1e-7
+# An answer called optimal whose gap is more than this many times what was asked for is a wrong answer.
+_CLAIM = 10.0
 
 
 def solve(problem: Problem, formulation: FormulationName, options: Options) -> Result:
@@ -177,7 +179,10 @@ class _Solve:
                 f"the plan is worth {value!r}, above the bound {bound!r} that HiGHS claims to prove"
             )
         bound = max(bound, value)
-        proven = relative_gap(bound, value, problem) <= self.options.gap
+        gap = relative_gap(bound, value, problem)
+        if outcome.stop is StopReason.PROVEN and gap > max(_CLAIM * self.options.gap, _BOUND_SLIP):
+            raise SolverError(f"HiGHS claims a proven optimum, and leaves a gap of {gap:.1e}")
+        proven = gap <= self.options.gap
         self._lap("solve")
         return self._result(
             outcome.stop,
@@ -192,10 +197,6 @@ class _Solve:
         if not outcome.infeasible:
             return self._result(outcome.stop, SolutionStatus.NONE, detail=outcome.detail)
         conflict = explain_conflict(self.problem, self.options, fixed_lines)
-        if not conflict.changes:
-            raise SolverError(
-                "HiGHS calls the scenario infeasible, and no limit of it is in conflict with another"
-            )
         self._lap("solve")
         return self._result(outcome.stop, SolutionStatus.INFEASIBLE, conflict=conflict, detail=outcome.detail)
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from lendplan.models.measures import Floats, Indices
-from lendplan.models.problem import Problem, broken_by
+from lendplan.models.problem import Problem, broken_by, reached
 from lendplan.solvers.engine import ArrayModel, run
 from lendplan.solvers.result import Options
 from lendplan.solvers.sparse import from_rows
 
 _SNAP = 1e-9  # of its bound: nearer than this, a line is its bound
+_NO_ONE_MINDS = 1e-12  # of a row's right side
 _TRIES = 4
 _LEAST_SECONDS = 2.0
 
@@ -74,7 +75,7 @@ def _solve_lines(
     margin = np.zeros(len(right))
     for _ in range(_TRIES):
         tightened = replace(model, row_lower=model.row_lower + margin, row_upper=model.row_upper - margin)
-        outcome = run(tightened, options, seconds=seconds, stage="lines")
+        outcome = run(tightened, options, seconds=seconds, stage="lines", exact=True)
         if outcome.x is None:
             break
         best = _snapped(outcome.x, low, high)
@@ -85,7 +86,22 @@ def _solve_lines(
         if not np.any(excess):
             break
         margin += 2.0 * excess
-    return best
+    return _tidy(problem, rate, lines, lent, best)
+
+
+def _tidy(problem: Problem, rate: Indices, lines: Floats, lent: Indices, best: Floats) -> Floats:
+    """Write lines with twelve digits where no row minds: 40, and not 39.99999999999998."""
+    digits = 12 - np.ceil(np.log10(np.maximum(best, 1e-300)))
+    unit = 10.0**-digits
+    short = np.clip(np.round(best / unit) * unit, problem.line_min[lent], problem.line_max[lent])
+    trial = lines.copy()
+    trial[lent] = short
+    choice = problem.choice(rate, trial)
+    for row in problem.rows:
+        left, right = reached(problem, choice, row)
+        if row.sense * (left - right) > _NO_ONE_MINDS * max(abs(right), problem.budget * 1e-3):
+            return best
+    return short
 
 
 def _snapped(x: Floats, low: Floats, high: Floats) -> Floats:

@@ -96,6 +96,9 @@ class Result:
     conflict: Conflict | None = None
 
 
+_ROUNDING = 1e-9
+
+
 def objective_scale(problem: Problem) -> float:
     """Return the least size that a gap is measured against: 1 for ``weighted``, 1e-9 × budget for ``profit``."""
     return 1.0 if problem.objective.kind == "weighted" else 1e-9 * problem.budget
@@ -107,7 +110,7 @@ def relative_gap(bound: float, objective: float, problem: Problem) -> float:
     Never negative: the caller has checked that the bound is not below the objective.
     """
     distance = max(bound - objective, 0.0)
-    if distance == 0.0:
-        return 0.0
     size = max(abs(objective), objective_scale(problem))
-    return distance / size if size > 0 else float("inf")
+    if size == 0.0:  # a budget of 0 and a plan worth nothing: only rounding is left
+        return 0.0 if distance <= _ROUNDING else float("inf")
+    return distance / size

@@ -24,6 +24,7 @@ BASE: dict[str, Any] = {
     "economics": {"funding_cost": "1%", "operating_cost": 0.01, "fixed_cost": 0.1},
     "objective": {"kind": "profit"},
 }
+DAYS = pd.to_datetime(pd.Series(["2027-01-01", None, *["2027-01-02"] * 4]))
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_no_plan_in_time_is_an_exception(work: Workspace) -> None:
 
 def test_a_folder_that_cannot_be_written_is_an_exception(work: Workspace) -> None:
     plan = lendplan.load(work.scenario).solve()
-    with pytest.raises(lendplan.OutputError, match="book.csv"):
+    with pytest.raises(lendplan.OutputError, match=r"book\.csv"):
         plan.write(work.folder / "book.csv")
 
 
@@ -154,7 +155,7 @@ def test_a_failed_check_is_an_exception(work: Workspace, monkeypatch: pytest.Mon
     from lendplan.certify.report import Check, Report
 
     plan = lendplan.load(work.scenario).solve()
-    monkeypatch.setattr("lendplan.plan.verify", lambda folder: Report((Check("line", False, "E1"),), None))
+    monkeypatch.setattr("lendplan.plan.verify", lambda _: Report((Check("line", False, "E1"),), None))
     with pytest.raises(lendplan.CheckFailedError, match="line: E1"):
         plan.write()
 
@@ -168,9 +169,7 @@ def test_an_unknown_attribute_is_an_ordinary_error() -> None:
 # From data frames -----------------------------------------------------------------------------------------------
 
 
-def test_frames_give_the_same_plan_as_files(
-    work: Workspace, book: pd.DataFrame, churn: pd.DataFrame
-) -> None:
+def test_frames_give_the_same_plan_as_files(work: Workspace, book: pd.DataFrame, churn: pd.DataFrame) -> None:
     ours = by_hand(book, churn).solve()
     theirs = lendplan.load(work.scenario).solve()
     assert list(ours.allocations["line"]) == list(theirs.allocations["line"])
@@ -218,7 +217,7 @@ def test_a_plan_of_frames_may_replace_another(
         ([True, False, True, True, True, False], {"[TRUE]", "[FALSE]"}),
         (pd.array([1, None, 2, 1, 1, 2], dtype="Int64"), {"[1]", "[2]", "[(blank)]"}),
         (pd.Categorical(["x", None, "y", "x", "x", "y"]), {"[x]", "[y]", "[(blank)]"}),
-        (pd.to_datetime(["2027-01-01", None, *["2027-01-02"] * 4]), {"[2027-01-01]", "[2027-01-02]", "[(blank)]"}),
+        (DAYS, {"[2027-01-01]", "[2027-01-02]", "[(blank)]"}),
         ([" x", "x ", "y, z", 'q"', "x", "line\nbreak"], {"[x]", "[y, z]", "[line\nbreak]"}),
         ([0.1 + 0.2, 1e22, 1e-7, 1, 1, 1.5], None),
         (np.array([1, 2.0, "NA", None, "x", 3], dtype=object), {"[1]", "[2]", "[NA]", "[3]"}),
@@ -319,7 +318,8 @@ def test_the_watcher_sees_the_best_so_far_and_the_bound(work: Workspace) -> None
     """In the objective's own unit, the bound above the best."""
     draw = np.random.default_rng(7)
     rows = [
-        f"E{i},{'ABC'[i % 3]},{draw.uniform(0.005, 0.08):.5f},f{i % 5},{draw.integers(10, 60)}" for i in range(120)
+        f"E{i},{'ABC'[i % 3]},{draw.uniform(0.005, 0.08):.5f},f{i % 5},{draw.integers(10, 60)}"
+        for i in range(120)
     ]
     work.write(
         SCENARIO.replace("churn: churn.csv\n", "churn_fit: isotonic\n").replace("total: 150", "total: 1517.3")

@@ -98,6 +98,12 @@ def test_parquet_and_csv_say_the_same(work: Workspace) -> None:
     assert [float(row["value"]) for row in rows] == list(frame["value"])
 
 
+def test_lines_come_out_as_round_as_they_are(work: Workspace) -> None:
+    """With 80 to lend, E6 and E3 leave 30 to E1: thirty, and not 29.9999999999983."""
+    work.optimize("budget.total=80")
+    assert [row["line"] for row in table(work.allocations())] == ["30.0", "0.0", "40.0", "0.0", "0.0", "10.0"]
+
+
 def test_the_same_inputs_give_the_same_allocations_to_the_byte(work: Workspace) -> None:
     work.optimize()
     first = (work.plan / "allocations.csv").read_bytes()
@@ -352,10 +358,10 @@ def test_a_scenario_may_have_the_name_of_a_command(work: Workspace, monkeypatch:
     assert (work.folder / "plans" / "check" / "summary.json").exists()
 
 
-def test_an_unknown_command_is_taken_for_a_scenario_and_missed(work: Workspace) -> None:
+def test_a_misspelt_command_is_usage(work: Workspace) -> None:
     ran_ = work.run("verfy")
-    assert ran_.code == 3
-    assert "no such file" in ran_.err
+    assert ran_.code == 2
+    assert "did you mean 'verify'" in ran_.err
 
 
 # As a process ---------------------------------------------------------------------------------------------------

@@ -64,7 +64,9 @@ def write_files(*given):
 plan.write_files = write_files
 """
 # A library that hears no signal while it works: an interrupt cannot be raised until it returns.
-DEAF_WRITING = WRITING.replace("time.sleep(60)", "__import__('hashlib').pbkdf2_hmac('sha256', b'', b'', 1 << 30)")
+DEAF_WRITING = WRITING.replace(
+    "time.sleep(60)", "__import__('hashlib').pbkdf2_hmac('sha256', b'', b'', 1 << 30)"
+)
 
 
 @pytest.fixture
@@ -110,7 +112,9 @@ def wide_book(work: Workspace) -> None:
     """Write a book whose model takes seconds to build."""
     draw = np.random.default_rng(5)
     rows = [f"E{i},{'ABC'[i % 3]},{draw.uniform(0.005, 0.08):.6f}" for i in range(2_500)]
-    scenario = SCENARIO.replace("churn: churn.csv\n", "churn_fit: isotonic\n").replace("total: 150", "total: 99999")
+    scenario = SCENARIO.replace("churn: churn.csv\n", "churn_fit: isotonic\n").replace(
+        "total: 150", "total: 99999"
+    )
     limit = "limits: [{name: mean, measure: average_rate, at_most: 7%}]\n"
     work.write(scenario + limit, book="enterprise,grade,default_probability\n" + "\n".join(rows) + "\n")
 

@@ -72,7 +72,17 @@ def test_the_plans_own_allocations_score_at_distance_zero(work: Workspace) -> No
     assert found["broken"] == {}
     assert found["status"] == "optimal"
     stored = work.json("summary")
-    for key in ("objective", "revenue", "risk", "profit", "line", "exposure", "interest", "funded", "eligible"):
+    for key in (
+        "objective",
+        "revenue",
+        "risk",
+        "profit",
+        "line",
+        "exposure",
+        "interest",
+        "funded",
+        "eligible",
+    ):
         assert found[key] == pytest.approx(stored[key], abs=1e-12)
     assert found["shadow_prices"] == stored["shadow_prices"]
 
@@ -169,7 +179,9 @@ def test_the_budget_is_broken_by_what_is_too_much(work: Workspace) -> None:
         (("E3", 45, 0.1), {"lines": 5, "line steps": 5}),
     ],
 )
-def test_bounds_and_steps_of_lines(work: Workspace, row: tuple[str, float, float], broken: dict[str, Any]) -> None:
+def test_bounds_and_steps_of_lines(
+    work: Workspace, row: tuple[str, float, float], broken: dict[str, Any]
+) -> None:
     found = scored(work, row, MUST)
     assert found["broken"] == {name: pytest.approx(by) for name, by in broken.items()}
 

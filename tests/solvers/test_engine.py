@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from books import assert_plan_obeys, enumerate_best, plan_of, random_problem, with_limits
 
 from lendplan.models import joint
@@ -22,9 +21,15 @@ from lendplan.solvers import engine, highs
 from lendplan.solvers.engine import ArrayModel, Outcome, SolverError, run
 from lendplan.solvers.highs import solve
 from lendplan.solvers.result import Options, Progress, SolutionStatus, StopReason, relative_gap
+from lendplan.solvers.sparse import Sparse, from_entries, from_rows
 from lendplan.solvers.standard_form import compile_model
 
 OPTIONS = Options(threads=1)
+
+
+def dense(rows: list[list[float]]) -> Sparse:
+    """Return a matrix of whole rows, NaN and inf kept."""
+    return from_rows([np.array(row) for row in rows], len(rows[0]))
 
 
 def knapsack() -> ArrayModel:
@@ -34,7 +39,7 @@ def knapsack() -> ArrayModel:
         lower=np.zeros(2),
         upper=np.array([2.0, 5.0]),
         integer=np.array([True, False]),
-        matrix=sp.csc_array(np.array([[1.0, 1.0]])),
+        matrix=dense([[1.0, 1.0]]),
         row_lower=np.array([-np.inf]),
         row_upper=np.array([3.5]),
         offset=1.0,
@@ -76,7 +81,7 @@ def test_numbers_must_be_finite(field: str, wrong: float) -> None:
     model = knapsack()
     value: Any = {
         "cost": np.array([3.0, wrong]),
-        "matrix": sp.csc_array(np.array([[1.0, wrong]])),
+        "matrix": dense([[1.0, wrong]]),
         "offset": wrong,
     }[field]
     with pytest.raises(SolverError, match=field):
@@ -236,7 +241,7 @@ def test_a_model_without_columns(upper: float, feasible: bool) -> None:
         lower=np.zeros(0),
         upper=np.zeros(0),
         integer=np.zeros(0, bool),
-        matrix=sp.csc_array((1, 0)),
+        matrix=from_entries([], [], [], (1, 0)),
         row_lower=np.array([-np.inf]),
         row_upper=np.array([upper]),
         offset=3.0,
@@ -256,7 +261,7 @@ def test_a_fixed_column_does_not_drown_the_others() -> None:
         lower=np.zeros(3),
         upper=np.array([1.0, 1.0, 0.0]),
         integer=np.array([True, True, False]),
-        matrix=sp.csc_array(np.array([[small, small, 1.0]])),
+        matrix=dense([[small, small, 1.0]]),
         row_lower=np.array([-np.inf]),
         row_upper=np.array([1.4 * small]),
     )

@@ -30,7 +30,7 @@ import pytest
 
 from lendplan import cli
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BOOK = """enterprise,grade,default_probability,risk_weight,line_min,line_max,line_step,must,industry,size
 E1,A,0.02,,,,,,retail,micro
 E2,B,0.04,,,,,,retail,small

@@ -16,7 +16,7 @@ import pyomo.environ as pyo
 from lendplan.models.measures import Economics, Objective
 from lendplan.models.problem import Members, Problem, Row
 
-FOLDER = Path(__file__).parent / "models" / "lp"
+FOLDER = Path(__file__).resolve().parents[1] / "models" / "lp"
 UPDATE = os.environ.get("LENDPLAN_UPDATE_GOLDEN", "") not in ("", "0")
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lendplan.certify.question import Question
 from lendplan.data.book import Book
-from lendplan.data.churn import TOLERANCE, ChurnTable, churn_at, fit_churn, rate_grid
+from lendplan.data.churn import TOLERANCE, ChurnTable
+from lendplan.data.curves import churn_at, fit_churn, rate_grid
 from lendplan.data.findings import Finding, InputError
 
 Floats = NDArray[np.float64]

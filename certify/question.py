@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NoReturn, TypeVar, cast
 
-from lendplan.data.churn import Fit
+from lendplan.data.curves import Fit
 from lendplan.data.findings import Finding, InputError
 
 Kind = Literal["amount", "share", "rate"]

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from lendplan.certify.question import Kind, LimitText, Question, Sense
 from lendplan.data.book import Book
-from lendplan.data.cells import cell_text, parse_number
+from lendplan.data.cells import cell_text
 from lendplan.data.findings import Finding, InputError, did_you_mean
+from lendplan.data.numbers import parse_number
 
 Floats = NDArray[np.float64]
 BUDGET = "budget"

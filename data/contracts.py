@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lendplan.data.cells import Cells, ids_of, numbers_of, texts_of
+from lendplan.data.cells import Cells, ids_of, texts_of
 from lendplan.data.columns import ALLOCATIONS, CHURN, ENTERPRISES, RATINGS, Column, Contract
 from lendplan.data.findings import Finding, InputError, did_you_mean, listed, shown
+from lendplan.data.numbers import numbers_of
 from lendplan.data.tables import RawTable
 
 __all__ = ["ALLOCATIONS", "CHURN", "ENTERPRISES", "NO_COLUMNS", "RATINGS", "Column", "Contract", "conform"]

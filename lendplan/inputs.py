@@ -12,15 +12,8 @@ from typing import Any
 import pandas as pd
 
 from lendplan.data.book import Book, assemble_book
-from lendplan.data.churn import (
-    ChurnFit,
-    ChurnTable,
-    churn_at,
-    churn_from_frame,
-    fit_churn,
-    rate_grid,
-    read_churn,
-)
+from lendplan.data.churn import ChurnTable, churn_from_frame, read_churn
+from lendplan.data.curves import ChurnFit, churn_at, fit_churn, rate_grid
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.sources import InputRecord
 from lendplan.data.tables import RawTable, read_table, table_from_frame

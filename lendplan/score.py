@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lendplan.data.churn import churn_at
 from lendplan.data.contracts import ALLOCATIONS, conform
+from lendplan.data.curves import churn_at
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.tables import RawTable, read_table, table_from_frame
 from lendplan.errors import InfeasibleError, NoPlanError

@@ -24,7 +24,8 @@ import numpy as np
 from lendplan.models.dominance import Offers, undominated_offers
 from lendplan.models.measures import Floats, Form
 from lendplan.models.problem import MUST, Problem, Row, reordered
-from lendplan.solvers.engine import ArrayModel, Outcome, SolverError, clock, run
+from lendplan.solvers.arrays import ArrayModel
+from lendplan.solvers.engine import Outcome, SolverError, clock, run
 from lendplan.solvers.result import Conflict, LimitChange, Options, StopReason
 from lendplan.solvers.sparse import beside, from_entries, from_rows, stacked
 

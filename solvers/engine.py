@@ -10,43 +10,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import highspy
 import numpy as np
-from numpy.typing import NDArray
 
 from lendplan.models.measures import Floats
+from lendplan.solvers.arrays import ArrayModel
 from lendplan.solvers.result import Options, Progress, StopReason
-from lendplan.solvers.sparse import Sparse
+from lendplan.solvers.scaling import Scaled
 
 _FEASIBILITY = 1e-9  # on rows and columns scaled to about 1
-_BITS = 2.0**43
 _POLL = 0.05  # seconds between looks at the user's Ctrl-C
 _last_threads: list[int] = []  # the thread count HiGHS's scheduler of this process was started with
 
 
 class SolverError(Exception):
     """The engine was given, or returned, something that must not be passed on."""
-
-
-@dataclass(frozen=True)
-class ArrayModel:
-    """Maximise cost·x + offset, row_lower ≤ matrix·x ≤ row_upper, lower ≤ x ≤ upper; c columns, r rows."""
-
-    cost: Floats  # (c,)
-    lower: Floats  # (c,)
-    upper: Floats  # (c,)
-    integer: NDArray[np.bool_]  # (c,)
-    matrix: Sparse  # (r, c)
-    row_lower: Floats  # (r,)
-    row_upper: Floats  # (r,)
-    offset: float = 0.0
-
-    def relaxed(self) -> ArrayModel:
-        """Return the same model with every column continuous."""
-        return replace(self, integer=np.zeros_like(self.integer))
 
 
 @dataclass(frozen=True)
@@ -114,10 +95,10 @@ def loaded(
     seconds: float = 0.0,
     absolute_gap: float = 0.0,
     exact: bool = False,
-) -> tuple[Any, _Scaled]:
+) -> tuple[Any, Scaled]:
     """Return HiGHS with the model in it, and the measures in which it was passed."""
     _check_finite(model)
-    scaled = _Scaled(model, exact)
+    scaled = Scaled(model, exact)
     highs = _prepared(options, seconds, absolute_gap * scaled.objective)
     _expect_ok(scaled.passed_to(highs), "passModel")
     return highs, scaled
@@ -153,62 +134,6 @@ def _without_columns(model: ArrayModel) -> Outcome:
         np.zeros(len(model.row_lower)),
         "no columns",
     )
-
-
-class _Scaled:
-    """Columns measured by their upper bound, rows by their largest coefficient, the objective by its largest.
-
-    A column that can only be zero is measured by zero, so that it has no say in the other measures. What comes out
-    is cut to 43 bits: the last few differ when the same amounts are stated in another unit, and ties with them.
-    """
-
-    def __init__(self, model: ArrayModel, exact: bool = False) -> None:
-        self.cut = (lambda values: values) if exact else _cut
-        bounded = ~model.integer & np.isfinite(model.upper)
-        self.column = np.where(bounded & (model.upper > 0), model.upper, 1.0)
-        self.column[bounded & (model.upper == 0) & (model.lower == 0)] = 0.0
-        matrix = model.matrix
-        values = matrix.data * np.repeat(self.column, np.diff(matrix.indptr))
-        largest = np.zeros(matrix.shape[0])
-        np.maximum.at(largest, matrix.indices, np.abs(values))
-        self.row = np.where(largest > 0, 1.0 / np.where(largest > 0, largest, 1.0), 1.0)
-        self.values = self.cut(values * self.row[matrix.indices])
-        cost = model.cost * self.column
-        most = float(np.max(np.abs(cost), initial=0.0))
-        self.objective = 1.0 / most if most > 0 else 1.0
-        self.cost = self.cut(cost * self.objective)
-        self.model = model
-
-    def _measured(self, bound: Floats) -> Floats:
-        measure = np.where(self.column > 0, self.column, 1.0)
-        return self.cut(np.clip(bound / measure, -highspy.kHighsInf, highspy.kHighsInf))
-
-    def passed_to(self, highs: Any) -> Any:
-        model, infinity = self.model, highspy.kHighsInf
-        lower, upper = model.row_lower * self.row, model.row_upper * self.row
-        return highs.passModel(
-            len(self.cost),
-            len(lower),
-            len(self.values),
-            int(highspy.MatrixFormat.kColwise),
-            int(highspy.ObjSense.kMaximize),
-            model.offset * self.objective,
-            self.cost,
-            self._measured(model.lower),
-            self._measured(model.upper),
-            self.cut(np.clip(lower, -infinity, infinity)),
-            self.cut(np.clip(upper, -infinity, infinity)),
-            model.matrix.indptr.astype(np.int32),
-            model.matrix.indices.astype(np.int32),
-            self.values,
-            model.integer.astype(np.int32),
-        )
-
-
-def _cut(values: Floats) -> Floats:
-    """Round to 43 bits, about thirteen digits; infinity stays."""
-    fraction, exponent = np.frexp(values)
-    return np.ldexp(np.round(fraction * _BITS) / _BITS, exponent)
 
 
 def _prepared(options: Options, seconds: float, absolute_gap: float) -> Any:
@@ -297,7 +222,7 @@ def _run_watched(highs: Any, options: Options, stage: str, objective_scale: floa
     return interrupted
 
 
-def _read(highs: Any, model: ArrayModel, scaled: _Scaled, interrupted: bool) -> Outcome:
+def _read(highs: Any, model: ArrayModel, scaled: Scaled, interrupted: bool) -> Outcome:
     kind = highspy.HighsModelStatus
     status = highs.getModelStatus()
     detail = highs.modelStatusToString(status)

@@ -13,7 +13,8 @@ import numpy as np
 
 from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem, broken_by, reached
-from lendplan.solvers.engine import ArrayModel, run
+from lendplan.solvers.arrays import ArrayModel
+from lendplan.solvers.engine import run
 from lendplan.solvers.result import Options
 from lendplan.solvers.sparse import from_rows
 

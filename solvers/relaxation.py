@@ -16,7 +16,8 @@ import numpy as np
 from lendplan.models.dominance import Offers, undominated_offers
 from lendplan.models.measures import Floats, Form, Ranges
 from lendplan.models.problem import Problem
-from lendplan.solvers.engine import ArrayModel, Outcome, clock, run
+from lendplan.solvers.arrays import ArrayModel
+from lendplan.solvers.engine import Outcome, clock, run
 from lendplan.solvers.result import Options
 from lendplan.solvers.sparse import from_entries, from_rows, stacked
 

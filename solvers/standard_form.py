@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyomo.core.expr import LinearExpression, MonomialTermExpression
 
 from lendplan.models.measures import Floats
-from lendplan.solvers.engine import ArrayModel
+from lendplan.solvers.arrays import ArrayModel
 from lendplan.solvers.sparse import Sparse, from_entries
 
 _EQUAL, _AT_MOST = 0, 1  # how Pyomo's standard form marks a row; −1 is at least

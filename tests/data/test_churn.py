@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from lendplan.data.churn import SHIPPED, churn_at, churn_from_frame, fit_churn, rate_grid, read_churn
+from lendplan.data.churn import SHIPPED, churn_from_frame, read_churn
+from lendplan.data.curves import churn_at, fit_churn, rate_grid
 from lendplan.data.findings import InputError
 
 REAL = Path(os.environ.get("LENDPLAN_REAL_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))

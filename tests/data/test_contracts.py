@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
-from lendplan.data.cells import parse_number
 from lendplan.data.columns import ALLOCATIONS, CHURN, ENTERPRISES, RATINGS
 from lendplan.data.contracts import conform
 from lendplan.data.findings import InputError
+from lendplan.data.numbers import parse_number
 from lendplan.data.tables import read_table, table_from_frame
 
 

@@ -24,6 +24,7 @@ from workspace import BOOK, CHURN, FREE_BOOK, PROFIT, SCENARIO, Workspace, logge
 
 from lendplan.certify.report import Check, Report
 from lendplan.solvers import engine
+from lendplan.solvers.arrays import ArrayModel
 from lendplan.solvers.result import StopReason
 
 HEADER = "enterprise,grade,default_probability,name\n"
@@ -496,7 +497,7 @@ def test_an_explanation_that_runs_out_of_time_claims_no_more_than_it_proved(
 ) -> None:
     """Each model of the explanation ends at once with nothing in hand."""
 
-    def nothing(model: engine.ArrayModel, *_: Any, **__: Any) -> engine.Outcome:
+    def nothing(model: ArrayModel, *_: Any, **__: Any) -> engine.Outcome:
         del model
         return engine.Outcome(StopReason.TIME_LIMIT, False, None, -np.inf, np.inf, None, "Time limit reached")
 
@@ -518,7 +519,7 @@ def answering(
     """Change what the solver returns for one stage."""
     real = engine.run
 
-    def run(model: engine.ArrayModel, *args: Any, **kwargs: Any) -> engine.Outcome:
+    def run(model: ArrayModel, *args: Any, **kwargs: Any) -> engine.Outcome:
         outcome = real(model, *args, **kwargs)
         return change(outcome) if kwargs["stage"] == stage else outcome
 

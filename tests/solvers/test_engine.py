@@ -18,7 +18,8 @@ from lendplan.models import joint
 from lendplan.models.dominance import all_offers
 from lendplan.models.problem import Members, Problem, Row
 from lendplan.solvers import engine, highs
-from lendplan.solvers.engine import ArrayModel, Outcome, SolverError, run
+from lendplan.solvers.arrays import ArrayModel
+from lendplan.solvers.engine import Outcome, SolverError, run
 from lendplan.solvers.highs import solve
 from lendplan.solvers.result import Options, Progress, SolutionStatus, StopReason, relative_gap
 from lendplan.solvers.sparse import Sparse, from_entries, from_rows

@@ -246,6 +246,7 @@ def _joined(parts: list[str]) -> str:
 def picture() -> str:
     """Return the terminal's view of a solved scenario as SVG."""
     import io
+    import json
 
     from rich.console import Console
 
@@ -255,11 +256,12 @@ def picture() -> str:
     with tempfile.TemporaryDirectory() as folder:
         asked = load(DOCS.parent / "scenarios" / f"{PICTURED}.yaml")
         plan = asked.solve()
-        plan.write(Path(folder) / PICTURED)
+        written = plan.write(Path(folder) / PICTURED)
+        summary = json.loads((written / "summary.json").read_text(encoding="utf-8"))
         console = Console(
             record=True, width=118, file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )
-        figures = asked.heading, plan.summary, plan.by_grade, plan.limits
+        figures = asked.heading, summary, plan.by_grade, plan.limits
         show_plan(console, *figures, f"scenarios/plans/{PICTURED}")
     # A fixed id: the default one is drawn anew each time. No font from the network: any monospaced one will do.
     drawn = console.export_svg(title=f"optimize scenarios/{PICTURED}.yaml", unique_id="lendplan")

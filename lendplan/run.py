@@ -36,14 +36,6 @@ from lendplan.solvers.result import Options, Progress, Result, SolutionStatus, S
 log = logging.getLogger(__name__)
 
 SEED = 0
-FILES = (
-    "allocations.csv",
-    "allocations.parquet",
-    "summary.json",
-    "certificate.json",
-    "manifest.json",
-    "inputs",
-)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ class Offers:
         """Number of pairs."""
         return len(self.enterprise)
 
+    def starts(self, enterprises: int) -> list[int]:
+        """Return where each enterprise's pairs begin, and after the last one where they end; n + 1 positions."""
+        return [int(place) for place in np.searchsorted(self.enterprise, np.arange(enterprises + 1))]
+
 
 def all_offers(problem: Problem) -> Offers:
     """Return every admissible pair, none left out."""

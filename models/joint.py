@@ -4,7 +4,7 @@ r"""``joint``: rate and line together, the formulation that ships.
 
    \max\ & \sum_{i,k} (v_{ik} L_{ik} + w_i z_{ik}) \\
    \text{s.t. } & \textstyle\sum_k z_{ik} \le 1 \quad (= 1 \text{ where must: lend}) \\
-   & \ell^-_i z_{ik} \le L_{ik} \le \ell^+_i z_{ik} \\
+   & L_{ik} \le \ell^+_i z_{ik}, \qquad \textstyle\sum_k L_{ik} \ge \ell^-_i \sum_k z_{ik} \\
    & L_{ik} = \text{step}_i\, n_{ik},\ n_{ik} \in \mathbb{Z}_{\ge 0} \quad \text{where a line step is set} \\
    & \textstyle\sum_{i,k} (a^r_{ik} L_{ik} + b^r_i z_{ik}) \le \text{or} \ge \text{amount}_r
      \quad \text{for the budget and each limit } r \\
@@ -21,17 +21,23 @@ n_ik               ``model.steps_at_rate``        whole line steps
 Σ z ≤ 1            ``model.one_rate_max``         at most one rate an enterprise
 Σ z = 1            ``model.one_rate_must``        exactly one where it must be lent to
 L ≤ ℓ⁺z            ``model.line_if_offered_max``  no line without an offer, none above its maximum
-L ≥ ℓ⁻z            ``model.line_if_offered_min``  an offer is a real line
+Σ L ≥ ℓ⁻ Σ z       ``model.line_if_offered_min``  an offer is a real line
 L = step·n         ``model.whole_steps``          lines in whole steps
 budget             ``model.budget_max``           Σ line, or Σ exposure, within the budget
 limits             ``model.limit_max, limit_min`` one a limit and group
 ================== ============================== =====================================================
 
-``v`` and ``w`` are the objective's coefficients, ``a`` and ``b`` a row's (:class:`lendplan.models.problem.Form`).
+``v`` and ``w`` are the objective's coefficients, ``a`` and ``b`` a row's (:class:`lendplan.models.measures.Form`).
+
+The least line is one row an enterprise and not one an offer. With one rate offered the two are the same; and the
+relaxation loses nothing either: where :math:`\ell^- Z \le \sum_k L_k \le \ell^+ Z` with :math:`Z = \sum_k z_k`, the
+offers :math:`z_k = Z L_k / \sum_k L_k` satisfy :math:`\ell^- z_k \le L_k \le \ell^+ z_k` one by one, and every row
+and the objective see only :math:`L_k` and :math:`Z`. It halves the rows of a large model.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,7 +45,14 @@ import pyomo.environ as pyo
 
 from lendplan.models.dominance import Offers
 from lendplan.models.problem import Problem
-from lendplan.models.rows import add_one_rate, add_rows, declare_sets, form_expression, pair_expression
+from lendplan.models.rows import (
+    add_one_rate,
+    add_rows,
+    declare_sets,
+    form_expression,
+    linear,
+    pair_expression,
+)
 
 
 def build(problem: Problem, offers: Offers) -> pyo.ConcreteModel:
@@ -82,25 +95,30 @@ def build(problem: Problem, offers: Offers) -> pyo.ConcreteModel:
 def _link_lines(
     model: pyo.ConcreteModel, problem: Problem, offers: Offers, lines: list[Any], offered: list[Any]
 ) -> None:
-    """Zero or a real line: ℓ⁻ z ≤ L ≤ ℓ⁺ z."""
-    most = problem.line_max[offers.enterprise].tolist()
-    least = problem.line_min[offers.enterprise].tolist()
+    """Zero or a real line: L ≤ ℓ⁺ z at each rate, Σ L ≥ ℓ⁻ Σ z over the rates."""
+    largest = problem.line_max[offers.enterprise].tolist()
     upper = (
         pair_expression(1.0, line, -bound, offer) <= 0.0
-        for line, offer, bound in zip(lines, offered, most, strict=True)
+        for line, offer, bound in zip(lines, offered, largest, strict=True)
     )
-    lower = (
-        pair_expression(bound, offer, -1.0, line) <= 0.0
-        for line, offer, bound in zip(lines, offered, least, strict=True)
-        if bound > 0
-    )
-    real = [pair for pair, bound in zip(model.OFFERS, least, strict=True) if bound > 0]
-    # The rules are asked in the order of their index, which is that of the offers.
+    # The rule is asked in the order of its index, which is that of the offers.
     model.line_if_offered_max = pyo.Constraint(
         model.OFFERS, rule=lambda *_: next(upper), doc="No line without an offer, and none above its maximum."
     )
+    lower = {
+        problem.enterprise[i]: (
+            None,
+            linear(
+                [float(problem.line_min[i])] * (end - start) + [-1.0] * (end - start),
+                offered[start:end] + lines[start:end],
+            ),
+            0.0,
+        )
+        for i, (start, end) in enumerate(pairwise(offers.starts(problem.size)))
+        if problem.line_min[i] > 0 and end > start
+    }
     model.line_if_offered_min = pyo.Constraint(
-        real, rule=lambda *_: next(lower), doc="An offer is a line of at least its minimum."
+        list(lower), rule=lower, doc="An offer is a line of at least its minimum."
     )
 
 

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr import LinearExpression, MonomialTermExpression
 
@@ -49,7 +48,7 @@ def add_one_rate(
     model: pyo.ConcreteModel, problem: Problem, offers: Offers, is_offered: Sequence[Any]
 ) -> None:
     """Add ``one_rate_max`` (at most one offer an enterprise) and ``one_rate_must`` (exactly one)."""
-    ends = np.searchsorted(offers.enterprise, np.arange(problem.size + 1)).tolist()
+    ends = offers.starts(problem.size)
     must = problem.must_lend.tolist()
     body = [linear([1.0] * (end - start), is_offered[start:end]) for start, end in itertools.pairwise(ends)]
     ids = problem.enterprise.tolist()

@@ -32,7 +32,7 @@ def conflict_lines(conflict: Conflict, problem: Problem) -> list[str]:
     if conflict.changes:
         lines.append("In conflict:")
     else:
-        lines.append("The time ran out before the limits in conflict were found; raise solver.time_limit.")
+        lines.append("The time for an explanation ran out before the limits in conflict were found.")
     for change in conflict.changes:
         sense = senses.get(change.name, -1)
         lines.append(f"  {_stated(change, sense)}: {_alone(change, sense)}")

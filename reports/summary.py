@@ -85,6 +85,7 @@ def conflict_record(conflict: Conflict) -> dict[str, Any]:
                 "unit": change.unit,
                 "stated": change.stated,
                 "alone": change.alone,
+                "alone_proven": change.alone_proven,
                 "together": change.together,
             }
             for change in conflict.changes

@@ -17,6 +17,7 @@ from lendplan.reports.summary import STAGES
 from lendplan.reports.tables import LimitState, is_budget
 
 _NO_CENTS = 1e5  # amounts from here on are shown without decimals
+_SMALL = 0.1  # and below this with three digits, so that none is shown as nothing
 _ALL_SHOWN = 12  # rows of the budget and the limits; of more, only those that bind are shown
 
 
@@ -154,14 +155,24 @@ def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
             Text(state.name + mark),
             state.measure,
             f"{sign} {_quantity(state.stated, state.unit)}",
-            _quantity(state.reached, state.unit),
+            _reached(state),
             f"{state.price:.4g}" if state.price else "0",
         )
     return table
 
 
 def _money(value: float) -> str:
+    if value != 0.0 and abs(value) < _SMALL:
+        return f"{value:.3g}"
     return f"{value:,.0f}" if abs(value) >= _NO_CENTS else f"{value:,.2f}"
+
+
+def _reached(state: LimitState) -> str:
+    """Write what a limit has reached with as many digits as tell it from what is stated, where it has room."""
+    short = _quantity(state.reached, state.unit)
+    if not state.binding and short == _quantity(state.stated, state.unit) and state.reached != state.stated:
+        return f"{state.reached:,.8g}" if state.unit == "amount" else f"{100 * state.reached:.6g} %"
+    return short
 
 
 def _quantity(value: float, unit: str) -> str:

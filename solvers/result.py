@@ -42,7 +42,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Options:
-    """How to solve. ``gap`` is relative, as the design defines it; seconds count from ``started``."""
+    """How to solve. ``gap`` is relative, as the design defines it; ``time_limit`` is in seconds, for all stages."""
 
     gap: float = 1e-6
     time_limit: float = 300.0
@@ -64,7 +64,9 @@ class LimitChange:
     unit: str  # amount | share | rate | enterprises
     alone: float | None
     together: float
-    alone_proven: bool = True  # False where the time ran out: `alone` works, but less might
+    alone_proven: bool = (
+        True  # False where the time ran out: `alone` works, but less might; None may be not found
+    )
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Every command and every Python block of the pages is run in a copy of the scenarios, and its output compared.
 
 A ``console`` block holds commands (``$ …``) and what each prints, standard error included, save the warnings; a line
-``...`` stands for any lines. A ``python`` block may be followed by a ``text`` block with what it prints. A ``yaml``
-block whose first line is ``# name.yaml`` is written as that file.
+``...`` stands for any lines, also for none. A ``python`` block may be followed by a ``text`` block with what it
+prints. A ``yaml`` block whose first line is ``# name.yaml`` is written as that file.
 """
 
 import contextlib
 import io
+import logging
 import math
 import os
 import re
@@ -117,16 +118,32 @@ class Shell:
             return str(self.code)
         words = shlex.split(command)
         if words[0] == "optimize" and not set("|<>;&") & set(words):
-            out, err = io.StringIO(), io.StringIO()
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), notes_on(out):
                 self.code = run_command(words[1:])
-            return out.getvalue() + without_warnings(err.getvalue())
+            return without_warnings(out.getvalue())
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         ended = subprocess.run(
             command, shell=True, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
         )
         self.code = ended.returncode
         return ended.stdout + without_warnings(ended.stderr)
+
+
+@contextlib.contextmanager
+def notes_on(stream: io.StringIO) -> Iterator[None]:
+    """Show notes on ``stream`` where a command asks for them, as `lendplan.cli.main` does; warnings are not shown."""
+    log, handler = logging.getLogger("lendplan"), logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("note: %(message)s"))
+    handler.addFilter(lambda record: record.levelno == logging.INFO)
+    before = log.level
+    log.setLevel(logging.WARNING)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def without_warnings(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -193,6 +194,9 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s: %(message)s")
     for level, name in ((logging.INFO, "note"), (logging.WARNING, "warning")):
         logging.addLevelName(level, name)
+    # What the handlers of `run` give way to: an interrupt after the command has ended changes nothing any more.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

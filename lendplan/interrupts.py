@@ -47,6 +47,8 @@ def prompt_interrupts(clean_up: Callable[[], None], exit_code: int) -> Iterator[
         if woken and not ended.wait(_PATIENCE) and not _state.forgiven.is_set():
             clean_up()
             os._exit(exit_code)
+        ended.wait()  # a second signal still writes to the pipe
+        os.close(read)
 
     def interrupt(*_: object) -> None:
         if _state.placing:

@@ -94,7 +94,33 @@ def verify(folder: Path) -> Report:
         if bound is not None:
             tolerance = RELATIVE * objective_scale(objective, question) + slack
             checks.at_most("objective within D(λ)", objective, bound, tolerance)
-    return Report(tuple(checks.checks), bound)
+    return Report(tuple(checks.checks), bound, _notes(plan, question, bound))
+
+
+def _notes(plan: PlanFolder, question: Question, bound: float | None) -> tuple[str, ...]:
+    """Say what the checks prove, and what they take on trust."""
+    notes = []
+    objective = finite(plan.summary.get("objective"))
+    if bound is not None and objective is not None:
+        scale = objective_scale(objective, question)
+        gap = f", a gap of {max(bound - objective, 0.0) / scale:.1e}" if scale > 0 else ""
+        notes.append(
+            f"certified: no plan is worth more than {bound:.10g}; this one is worth {objective:.10g}{gap}"
+        )
+    if plan.summary.get("bound") is not None:
+        trusted = (
+            f"the solver's own bound, {plan.summary['bound']!r}, as far as it is below the certified one"
+        )
+        notes.append(f"taken on trust: {trusted}")
+    if question.weight is not None and question.ranges is None:
+        notes.append(
+            "taken on trust: the payoff ranges, which the solver found and the scenario does not give"
+        )
+    overrides = plan.manifest.get("overrides")
+    if overrides:
+        notes.append(f"the scenario file was overridden by {', '.join(map(str, overrides))}")
+    notes.append("the scenario is taken as the manifest states it; of its file only the hash was checked")
+    return tuple(notes)
 
 
 def _check_inputs(plan: PlanFolder, question: Question, inputs: Inputs, checks: Checklist) -> bool:

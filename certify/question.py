@@ -57,6 +57,8 @@ class Question:
     ----------
     paths
         ``enterprises``, ``ratings``, ``churn`` → file, or None.
+    formulation
+        ``joint`` or ``two_stage``.
     columns, churn_as, unrated, exclude_grades, churn_fit
         As in the scenario.
     rate_min, rate_max, rate_step
@@ -80,6 +82,7 @@ class Question:
     """
 
     paths: Mapping[str, str | None]
+    formulation: str
     columns: Mapping[str, str]
     churn_as: Mapping[str, str]
     unrated: str
@@ -135,10 +138,10 @@ def question_of(scenario: Mapping[str, Any], file: str = "manifest.json") -> Que
     churn_fit = cast(Fit, block.one_of("churn_fit", "raw", "isotonic", "logistic"))
     total = budget.number("total")
     ranges = None if objective.get("ranges") is None else objective.below("ranges")
-    block.one_of("formulation", "joint", "two_stage")
     limits = block.typed("limits", list)
     return Question(
         paths={role: block.maybe(role, block.text) for role in ("enterprises", "ratings", "churn")},
+        formulation=block.one_of("formulation", "joint", "two_stage"),
         columns=block.texts("columns"),
         churn_as=block.texts("churn_as"),
         unrated=block.one_of("unrated", "error", "exclude"),

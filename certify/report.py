@@ -37,10 +37,13 @@ class Report:
     certified_bound
         D(λ) recomputed from the saved prices and the input tables, in the objective's unit; None where there are
         no usable prices.
+    notes
+        What is proven and what is taken on trust, in words for an auditor.
     """
 
     checks: tuple[Check, ...]
     certified_bound: float | None
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -86,6 +86,9 @@ def check_bounds(summary: Mapping[str, Any], question: Question, slack: float, c
         stated, stated_gap = summary.get(bound_name), summary.get(gap_name)
         if stated is None:
             checks.add(gap_name, stated_gap is None, f"is {stated_gap!r}; without {bound_name} it is null")
+            if bound_name == "bound":
+                is_free = question.formulation == "two_stage"
+                checks.add(bound_name, is_free, "is null; of the formulations only two_stage gives no bound")
             continue
         bound = finite(stated)
         if bound is None or objective is None:
@@ -115,6 +118,8 @@ def check_agreement(
         ours, theirs = summary.get(name), certificate.get(name)
         detail = f"summary {ours!r}, certificate {theirs!r}"
         checks.add(f"certificate {name}", name in summary and name in certificate and ours == theirs, detail)
+    prices, shown = certificate.get("prices"), summary.get("shadow_prices")
+    checks.add("shadow prices", prices == shown, f"summary {shown!r}, certificate {prices!r}")
     if question.weight is not None and question.ranges is not None:
         ranges = certificate.get("ranges") or {}
         is_equal = all(ranges.get(name) == question.ranges[name] for name in RANGES)

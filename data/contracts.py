@@ -120,10 +120,24 @@ def _check_presence(
                 f"column {told(column.name)} is missing{hint(column.name)} (it has {listed(list(ours), 12)})"
             )
             findings.append(Finding(message, file=raw.name, line=1))
+    for name in free:
+        meant = [known.name for known in contract.columns if _plain(known.name) == _plain(name)]
+        if meant:
+            log.warning(
+                "%s: column %r is read as a further column; if %r is meant, rename it or name it under `columns`",
+                raw.name,
+                name,
+                meant[0],
+            )
     for group in contract.any_of:
         if present.isdisjoint(group):
             message = f"needs a column {' or '.join(map(told, group))}{hint(group[0])}"
             findings.append(Finding(message, file=raw.name, line=1))
+
+
+def _plain(name: str) -> str:
+    """Return a header without what a slip changes: case, blanks, hyphens and underscores."""
+    return "".join(letter for letter in name.casefold() if letter not in " -_")
 
 
 def _read(series: pd.Series, column: Column) -> Cells:

@@ -111,7 +111,8 @@ def plan(
             StopReason.FAILED: f"the solver gave up ({found.result.detail})",
         }.get(found.result.stop, "the solver stopped a little")
         typer.echo(
-            f"{why} before the gap of {asked.settings.solver.gap:g} was proven; the plan written is the best so far",
+            f"{why} before the gap of {asked.settings.solver.gap:g} was proven; the plan written is the best so far. "
+            "Raise solver.time_limit, or loosen solver.gap",
             err=True,
         )
         raise typer.Exit(LIMIT_REACHED)
@@ -127,9 +128,9 @@ def check(scenario: ScenarioArgument, overrides: SetOption = None) -> None:
     asked = load(scenario, overrides or ())
     problem = asked.case.problem
     typer.echo(
-        f"{scenario}: {len(asked.case.book.frame):,} enterprises, {problem.size:,} eligible; "
+        f"{scenario}: {_counted(len(asked.case.book.frame), 'enterprise')}, {problem.size:,} eligible; "
         f"{len(problem.rates)} rates from {100 * problem.rates[0]:.6g} % to {100 * problem.rates[-1]:.6g} %; "
-        f"{len(problem.limits):,} limits; nothing is wrong"
+        f"{_counted(len(problem.limits), 'limit')}; nothing is wrong"
     )
 
 
@@ -165,6 +166,8 @@ def verify(folder: FolderArgument) -> None:
         typer.echo(f"FAILED  {failed.name}: {failed.detail}")
     passed = len(report.checks) - len(report.failed)
     typer.echo(f"{folder}: {passed} of {len(report.checks)} checks passed")
+    for note in report.notes:
+        typer.echo(f"note: {note}")
     if not report.passed:
         raise typer.Exit(CHECK_FAILED)
 
@@ -175,6 +178,10 @@ def schema() -> None:
     from lendplan.scenario import json_schema
 
     _print_json(json_schema())
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _print_json(value: Any) -> None:

@@ -22,10 +22,9 @@ from lendplan.models.limits import LimitSpec, build_limits
 from lendplan.models.measures import Economics, Floats, Objective, Ranges
 from lendplan.models.problem import Problem, Row
 from lendplan.scenario import Limit, Settings
+from lendplan.scrutiny import Locate, contradicting_shares, lines_of_nothing, tell_oddities
 
 log = logging.getLogger(__name__)
-
-Locate = Callable[[Sequence[str | int], str], Finding]
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class Case:
     settings: Settings
     scenario_path: Path | None
     scenario_files: tuple[InputRecord, ...]
+    overrides: tuple[str, ...]  # `--set`
     tables: Tables
     book: Book
     churn: ChurnFit
@@ -113,6 +113,7 @@ def build_case(
     locate: Locate,
     scenario_path: Path | None = None,
     scenario_files: tuple[InputRecord, ...] = (),
+    overrides: Sequence[str] = (),
     seconds_read: float = 0.0,
 ) -> Case:
     """Check the tables against the scenario and state the problem.
@@ -137,7 +138,7 @@ def build_case(
     applicants = _applicants(settings, book, rates, churn, findings)
     if applicants is None or findings:
         raise InputError(findings)
-    specs = [_limit_spec(limit, settings.budget.total) for limit in settings.limits]
+    specs = [_limit_spec(limit, settings) for limit in settings.limits]
     rows, faults = build_limits(specs, book.frame, applicants.row)
     findings += [
         locate(("limits", fault.position, *fault.key.split(".", 1)), fault.message) for fault in faults
@@ -145,14 +146,19 @@ def build_case(
     mismatch = unit_mismatch(settings.budget.total, applicants)
     if mismatch:
         findings.append(locate(("budget", "total"), mismatch))
-    findings += _lines_of_nothing(applicants, rows, locate)
+    findings += lines_of_nothing(applicants, rows, locate)
     if findings:
         raise InputError(findings)
     problem = _problem(settings, applicants, rates, churn, rows)
+    findings += contradicting_shares(settings, problem, locate)
+    if findings:
+        raise InputError(findings)
+    tell_oddities(settings, book, applicants, rows)
     return Case(
         settings=settings,
         scenario_path=scenario_path,
         scenario_files=scenario_files,
+        overrides=tuple(overrides),
         tables=tables,
         book=book,
         churn=churn,
@@ -216,8 +222,9 @@ def _applicants(
         return None
 
 
-def _limit_spec(limit: Limit, budget: float) -> LimitSpec:
-    """State a limit in the models' terms; a share of the budget is an amount from here on."""
+def _limit_spec(limit: Limit, settings: Settings) -> LimitSpec:
+    """State a limit in the models' terms: a share of the budget as an amount, columns by our names for them."""
+    ours = {theirs: name for name, theirs in settings.columns.items()}
     bound = limit.at_most if limit.at_most is not None else limit.at_least
     assert bound is not None
     amount = share = rate = None
@@ -226,7 +233,7 @@ def _limit_spec(limit: Limit, budget: float) -> LimitSpec:
     elif bound.kind == "amount":
         amount = bound.value
     elif limit.of == "budget":
-        amount = bound.value * budget
+        amount = bound.value * settings.budget.total
     else:
         share = bound.value
     return LimitSpec(
@@ -236,28 +243,9 @@ def _limit_spec(limit: Limit, budget: float) -> LimitSpec:
         amount=amount,
         share=share,
         rate=rate,
-        where=limit.where,
-        by=limit.by,
+        where={ours.get(column, column): values for column, values in limit.where.items()},
+        by=None if limit.by is None else ours.get(limit.by, limit.by),
     )
-
-
-def _lines_of_nothing(applicants: Applicants, rows: Sequence[Row], locate: Locate) -> list[Finding]:
-    """Refuse a least line of 0 where a loan of nothing would count as a loan."""
-    if not (applicants.line_min <= 0).any():
-        return []
-    counted = [row.name for row in rows if row.measure == "count" and row.sense == -1]
-    reasons = [f"limit `{name}` asks for at least so many borrowers" for name in counted]
-    if applicants.must_lend[applicants.line_min <= 0].any():
-        reasons.append("some enterprises have `must: lend`")
-    if not reasons:
-        return []
-    return [
-        locate(
-            ("lines", "min"),
-            f"a least line of 0 lets a loan of nothing count as a loan, and {' and '.join(reasons)}; "
-            "set a least line above 0",
-        )
-    ]
 
 
 def _problem(

@@ -238,6 +238,7 @@ class Plan:
             "lendplan": version("lendplan"),
             "scenario": _dumped(case.settings),
             "scenario_file": None if case.scenario_path is None else str(case.scenario_path),
+            "overrides": list(case.overrides),
             "inputs": self._inputs(),
             "versions": {
                 "python": platform.python_version(),

@@ -130,6 +130,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
         locate=file.finding,
         scenario_path=file.path,
         scenario_files=file.files,
+        overrides=overrides,
         seconds_read=time.perf_counter() - started,
     )
     return Scenario(case)

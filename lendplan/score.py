@@ -90,6 +90,7 @@ def score(case: Case, allocation: str | Path | pd.DataFrame, solve: Callable[[],
         states,
         certified_bound=None if best is None else best.certified_bound,
         seconds={**case.seconds, **result.seconds},
+        given=True,
     )
     reached = None if best is None else problem.value(best.choice)
     summary |= {

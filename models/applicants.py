@@ -150,7 +150,11 @@ class _Selection:
         self.decision[excluded] = "excluded"
         self.reason[excluded] = [f"grade {grade} is excluded" for grade in self.grade[excluded]]
         unrated = ~declined & (self.grade == "")
-        if self.terms.unrated == "exclude":
+        if len(unrated) > 1 and not np.any(self.grade != "") and self.terms.unrated == "error":
+            message = "no enterprise has a grade; is its column called otherwise? Name it under `columns`"
+            self.findings.append(Finding(message, file=self.book.file, line=1, key="grade"))
+            self.decision[unrated] = "excluded"
+        elif self.terms.unrated == "exclude":
             self.decision[unrated] = "excluded"
             self.reason[unrated] = "it has no grade"
         else:

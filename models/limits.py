@@ -17,7 +17,7 @@ from lendplan.models.problem import RESERVED, Members, Row
 BLANK = "(blank)"  # the group of those who leave the column blank
 
 # Measures that are never negative: a share of their total can force it to zero.
-_NEVER_NEGATIVE = frozenset({"line", "exposure", "interest", "risk", "count"})
+NEVER_NEGATIVE = frozenset({"line", "exposure", "interest", "risk", "count"})
 
 
 @dataclass(frozen=True)
@@ -147,17 +147,17 @@ def _forces_nothing(spec: LimitSpec, rows: Sequence[Row], size: int) -> str:
     the whole, so shares that add up to less than 100 % (at_most) force the whole to zero; so do at_least shares
     of more than 100 % together, whoever is in them.
     """
-    if spec.share is None or spec.measure not in _NEVER_NEGATIVE or not rows or not size:
+    if spec.share is None or spec.measure not in NEVER_NEGATIVE or not rows or not size:
         return ""
     covered = sum(size if row.members is None else int(np.sum(row.members.mask)) for row in rows)
     together = spec.share * len(rows)
     per = f"{100 * spec.share:.6g} %"
     groups = f"{len(rows)} groups of at" if len(rows) > 1 else "at"
     if spec.sense == 1 and covered == size and together < 1 - 1e-12:
+        budget = "" if spec.measure == "count" else ", or use `of: budget`"
         return (
             f"{groups} most {per} of the plan make {100 * together:.6g} % together, and every enterprise is in "
-            f"one of them: only lending nothing obeys; raise it to at least {100 / len(rows):.6g} %, or use "
-            "`of: budget`"
+            f"one of them: only lending nothing obeys; raise it to at least {100 / len(rows):.6g} %{budget}"
         )
     if spec.sense == -1 and together > 1 + 1e-12:
         return (

@@ -20,6 +20,7 @@ from lendplan.models.problem import BUDGET, Choice, Problem
 
 _BLOCK = 4096  # enterprises at a time, so that the table of enterprises × rates stays small
 _AT_BOUND = 1e-9
+_MARGINAL = 1e-9  # a year: nearer than this to its need, an enterprise is as good as those that are lent to
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _why_lent(problem: Problem, choice: Choice, yields: Yields, i: int) -> str:
 
 def _why_declined(problem: Problem, yields: Yields, i: int, budget_left: float) -> str:
     rate = _percent(problem.rates[yields.rate[i]])
-    if yields.net[i] <= 0:
+    if yields.net[i] < -_MARGINAL:
         return (
             f"needs {_need(yields, i)} a year, the best it earns is {_percent(yields.earned[i])} (at {rate})"
         )

@@ -26,12 +26,13 @@ def summarise(
     certified_bound: float | None,
     seconds: Mapping[str, float],
     fixed_lines: Floats | None = None,
+    given: bool = False,
 ) -> dict[str, Any]:
     """Return the plan's figures under the keys of ``summary.json``.
 
     ``bound`` and ``gap`` are None for ``two_stage``, which does not bound the scenario's objective;
     ``certified_bound`` holds for every plan of the scenario, whatever made it. ``fixed_lines`` are the lines of its
-    first stage, shape (n,).
+    first stage, shape (n,). ``given`` says that no search made the plan.
     """
     problem = result.problem
     totals = problem.totals(choice)
@@ -54,7 +55,9 @@ def summarise(
         "funded": int(np.sum(choice.offered)),
         "eligible": problem.size,
         "average_rate": totals["interest"] / totals["exposure"] if totals["exposure"] > 0 else None,
-        "unspent_because": _unspent(result, choice, states, fixed_lines),
+        "unspent_because": _unspent_as_given(problem, choice)
+        if given
+        else _unspent(result, choice, states, fixed_lines),
         "solver": result.solver,
         "seconds": {stage: round(float(seconds.get(stage, 0.0)), 6) for stage in STAGES},
         "shadow_prices": dict(result.prices),
@@ -91,6 +94,13 @@ def conflict_record(conflict: Conflict) -> dict[str, Any]:
             for change in conflict.changes
         },
     }
+
+
+def _unspent_as_given(problem: Problem, choice: Choice) -> str | None:
+    left = budget_left(problem, choice)
+    if left <= _SPENT * problem.budget:
+        return None
+    return f"{amount(left)} of {amount(problem.budget)} is left: the allocation that was given lends no more"
 
 
 def _unspent(
@@ -161,8 +171,10 @@ def unspent_because(
     yields, best_line = pricing.best()
     worth = (yields.net > 1e-12) & (best_line > 0)
     if not np.any(choice.offered):
-        if np.any(worth):
-            least = float(np.min(problem.line_min[worth]))
+        # The budget's own price is no argument where nothing is lent: it is what the first to be lent to would pay.
+        pays = (yields.earned > yields.risk + yields.limits) & (best_line > 0)
+        if np.any(pays):
+            least = float(np.min(problem.line_min[pays]))
             return f"{of}: nothing is lent; the least line that is worth lending is {amount(least)}"
         return (
             f"{of}: no enterprise earns what its risk{' and its share of the limits' if names else ''} costs"

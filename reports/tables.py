@@ -95,7 +95,7 @@ class LimitState:
     measure: str
     sense: int
     stated: float  # amount, share or rate
-    reached: float
+    reached: float | None  # None where a share or a rate is one of nothing
     unit: str  # amount | share | rate
     price: float  # of one more unit on the right side, in the objective; of the continuous relaxation
     binding: bool
@@ -111,13 +111,14 @@ def _state(problem: Problem, choice: Choice, row: Row, price: float) -> LimitSta
     left_form, right_form, constant = problem.sides(row)
     left = float(np.sum(choice.total(left_form)))
     right = float(np.sum(choice.total(right_form))) + constant
-    unit, stated, reached = "amount", row.amount, left
+    unit, stated = "amount", row.amount
+    reached: float | None = left
     if row.rate is not None:
         base = right / row.rate if row.rate else 0.0
-        unit, stated, reached = "rate", row.rate, left / base if base else 0.0
+        unit, stated, reached = "rate", row.rate, left / base if base else None
     elif row.share is not None:
         base = right / row.share if row.share else float(np.sum(choice.total(problem.measures[row.measure])))  # type: ignore[index]
-        unit, stated, reached = "share", row.share, left / base if base else 0.0
+        unit, stated, reached = "share", row.share, left / base if base else None
     slack = row.sense * (right - left)
     # A limit on a plan that lends nothing of what it counts holds trivially: there is nothing that it binds.
     touched = slack <= _BINDING * max(abs(right), 1e-6 * problem.budget) and (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from lendplan.reports.summary import STAGES
 from lendplan.reports.tables import LimitState, is_budget
 
 _NO_CENTS = 1e5  # amounts from here on are shown without decimals
+_NARROW = 92  # columns of the terminal; below it the table by grade leaves some out
 _SMALL = 0.1  # and below this with three digits, so that none is shown as nothing
 _ALL_SHOWN = 12  # rows of the budget and the limits; of more, only those that bind are shown
 
@@ -53,7 +54,7 @@ def show_plan(
     say(console, _verdict(heading, summary), "green" if summary["status"] == "optimal" else "yellow")
     console.print()
     console.print(totals_table(heading, summary))
-    console.print(_grades(grades))
+    console.print(_grades(grades, narrow=console.width < _NARROW))
     console.print(limits_table(heading, states))
     if summary["unspent_because"]:
         say(console, f"Unspent: {summary['unspent_because']}.")
@@ -81,8 +82,10 @@ def _verdict(heading: Heading, summary: Mapping[str, Any]) -> str:
             proven += f"; no plan of this scenario is worth more than {summary['certified_bound']:,.8g}"
     else:
         proven = f"proven by HiGHS to {summary['gap']:.1e}"
-        if certified is not None:
+        if certified is not None and certified <= 1:
             proven += f", certified to {certified:.1e}"
+        elif certified is not None:
+            proven += f"; certified: no plan is worth more than {summary['certified_bound']:,.8g}"
     if summary["status"] != "optimal":
         proven = f"a limit was reached before the gap asked for; {proven}"
     return f"{value}: {proven}"
@@ -112,22 +115,28 @@ def totals_table(heading: Heading, summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _grades(grades: pd.DataFrame) -> Table:
+def _grades(grades: pd.DataFrame, *, narrow: bool) -> Table:
+    """Return the table by grade; a narrow terminal gets fewer columns, and every figure whole."""
     table = Table(box=box.SIMPLE_HEAD, title="By grade", title_justify="left")
-    for name in ("Grade", "Enterprises", "Funded", "Line", "Average rate", "Exposure", "Revenue", "Risk"):
+    columns: dict[str, Callable[[dict[Hashable, Any]], str]] = {
+        "Grade": lambda row: str(row["grade"]),
+        "Enterprises": lambda row: f"{row['enterprises']:,}",
+        "Funded": lambda row: f"{row['funded']:,}",
+        "Line": lambda row: _money(row["line"]),
+        "Average rate": lambda row: (
+            "–" if pd.isna(row["average_rate"]) else f"{100 * row['average_rate']:.2f} %"
+        ),
+        "Exposure": lambda row: _money(row["exposure"]),
+        "Revenue": lambda row: _money(row["revenue"]),
+        "Risk": lambda row: _money(row["risk"]),
+    }
+    shown = {
+        name: cell for name, cell in columns.items() if not (narrow and name in ("Enterprises", "Exposure"))
+    }
+    for name in shown:
         table.add_column(name, justify="left" if name == "Grade" else "right", no_wrap=True)
     for row in grades.to_dict("records"):
-        rate = row["average_rate"]
-        table.add_row(
-            str(row["grade"]),
-            f"{row['enterprises']:,}",
-            f"{row['funded']:,}",
-            _money(row["line"]),
-            "–" if pd.isna(rate) else f"{100 * rate:.2f} %",
-            _money(row["exposure"]),
-            _money(row["revenue"]),
-            _money(row["risk"]),
-        )
+        table.add_row(*(cell(row) for cell in shown.values()))
     return table
 
 
@@ -142,20 +151,23 @@ def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
         box=box.SIMPLE_HEAD,
         title=title,
         title_justify="left",
-        caption=f"Shadow price: what one more unit on the limit's right side adds at most ({worth}); "
-        "of the continuous relaxation, in which lines may be mixed.",
+        caption="Shadow price: what one more unit on the limit's right side adds at most to the continuous "
+        f"relaxation, in which lines may be mixed ({worth}).",
         caption_justify="left",
     )
-    for name in ("Limit", "Measure", "Stated", "Reached", "Shadow price"):
-        table.add_column(name, justify="left" if name in ("Limit", "Measure") else "right", overflow="fold")
+    for name in ("Limit", "Measure", "Stated", "Reached", "", "Shadow price"):
+        is_text = name in ("Limit", "Measure", "")
+        table.add_column(
+            name, justify="left" if is_text else "right", overflow="fold", no_wrap=name != "Limit"
+        )
     for state in shown:
         sign = "≤" if state.sense > 0 else "≥"
-        mark = "" if state.binding else " (has room)"
         table.add_row(
-            Text(state.name + mark),
+            Text(state.name),
             state.measure,
             f"{sign} {_quantity(state.stated, state.unit)}",
             _reached(state),
+            "binds" if state.binding else "has room" if state.reached is not None else "counts nothing",
             f"{state.price:.4g}" if state.price else "0",
         )
     return table
@@ -169,6 +181,8 @@ def _money(value: float) -> str:
 
 def _reached(state: LimitState) -> str:
     """Write what a limit has reached with as many digits as tell it from what is stated, where it has room."""
+    if state.reached is None:
+        return "–"
     short = _quantity(state.reached, state.unit)
     if not state.binding and short == _quantity(state.stated, state.unit) and state.reached != state.stated:
         return f"{state.reached:,.8g}" if state.unit == "amount" else f"{100 * state.reached:.6g} %"

@@ -145,10 +145,14 @@ class _Solve:
         self._lap("build")
         outcome = run(
             form.model,
-            self._asked(),
+            # Fine enough to tell a plan that lends from one of the same score that does not.
+            replace(
+                self.options,
+                gap=min(self.options.gap, two_stage.LENDING_BONUS / (2.0 * max(1, problem.size))),
+            ),
             seconds=self.left(),
             stage="rates",
-            absolute_gap=self.options.gap,
+            absolute_gap=two_stage.LENDING_BONUS / 2.0,
             start=np.zeros(len(form.model.cost)),
         )
         if outcome.x is None:

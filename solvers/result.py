@@ -111,7 +111,7 @@ def relative_gap(bound: float, objective: float, problem: Problem) -> float:
 
     Never negative: the caller has checked that the bound is not below the objective.
     """
-    distance = max(bound - objective, 0.0)
+    distance = max(bound - objective, 0.0) + 0.0  # no negative zero
     size = max(abs(objective), objective_scale(problem))
     if size == 0.0:  # a budget of 0 and a plan worth nothing: only rounding is left
         return 0.0 if distance <= _ROUNDING else float("inf")

@@ -156,7 +156,8 @@ class Limit(_Block):
     """Lower bound: an amount, a share such as 25%, or for `average_rate` an annual rate; give this or
     `at_most`."""
     of: Literal["budget"] | None = None
-    """`budget`: the share is one of the budget; of the same measure over the whole plan unless given."""
+    """`budget`: the share is one of the budget, for any measure in money; of the same measure over the whole plan
+    unless given."""
 
     @field_validator("name")
     @classmethod
@@ -194,8 +195,8 @@ class Limit(_Block):
     def _check_of(self, bound: Bound, key: str) -> None:
         if self.of is None:
             return
-        if self.measure not in ("line", "exposure"):
-            reason = "the budget is money lent, so only `line` and `exposure` can be a share of it"
+        if self.measure in ("count", "average_rate"):
+            reason = "the budget is money, and this measure is not"
             raise problem(f"cannot go with `measure: {self.measure}`: {reason}; remove it", "of")
         if bound.kind == "amount":
             raise problem(

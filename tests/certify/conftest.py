@@ -36,6 +36,7 @@ E5,A,0.02,,,,,decline,retail,small
 E6,B,,0.03,,,,lend,,
 """
 CHURN = "rate,A,B\n0.05,0,0\n0.1,0.2,0.5\n"
+FROM_CERTIFICATE = "those of the certificate"
 HEADER = [
     "enterprise",
     "grade",
@@ -61,7 +62,7 @@ SUMMARY: dict[str, Any] = {
     "status": "optimal", "objective": 7.95, "bound": 7.95, "gap": 0.0, "certified_bound": 7.95, "certified_gap": 0.0,
     "revenue": 9.06, "risk": 1.11, "profit": 7.95, "interest": 11.7, "line": 150.0, "exposure": 117.0,
     "budget_used": 150.0, "funded": 3, "eligible": 4, "average_rate": 0.1, "unspent_because": None, "solver": "hand",
-    "seconds": {}, "shadow_prices": {"budget": 0.03}, "ranges": None, "binding": ["budget"],
+    "seconds": {}, "shadow_prices": FROM_CERTIFICATE, "ranges": None, "binding": ["budget"],
 }  # fmt: skip
 CERTIFICATE: dict[str, Any] = {
     "objective": 7.95, "bound": 7.95, "certified_bound": 7.95, "prices": {"budget": 0.03}, "ranges": None,
@@ -130,10 +131,13 @@ class Plan:
             self.scenario[role] = str(path)
         write_tables(folder, self.header, self.rows, self.parquet_rows)
         certificate = {"inputs": {one["path"]: one["sha256"] for one in inputs}, **self.certificate}
+        summary = {**self.summary}
+        if summary["shadow_prices"] is FROM_CERTIFICATE:
+            summary["shadow_prices"] = certificate["prices"]
         manifest = {"lendplan": "0.1.0", "scenario": self.scenario, "scenario_file": None, "inputs": inputs,
                     "versions": {}, "seed": 0, "created": "2027-01-01T00:00:00+00:00"}  # fmt: skip
         for name, content in (
-            ("summary", self.summary),
+            ("summary", summary),
             ("certificate", certificate),
             ("manifest", manifest),
         ):

@@ -137,3 +137,20 @@ def test_wrong_prices_are_caught(plan: Any, tmp_path: Path, prices: Any, says: s
     report = verify(plan.write(tmp_path / "plan"))
     assert says in failures(report)["prices"]
     assert report.certified_bound is None
+
+
+def test_shadow_prices_are_those_of_the_certificate(plan: Any, tmp_path: Path) -> None:
+    plan.summary["shadow_prices"] = {"budget": 0.5}
+    assert "0.5" in failures(verify(plan.write(tmp_path / "plan")))["shadow prices"]
+
+
+def test_only_two_stage_may_lack_a_bound(plan: Any, tmp_path: Path) -> None:
+    plan.state(bound=None, gap=None)
+    assert "two_stage" in failures(verify(plan.write(tmp_path / "plan")))["bound"]
+
+
+def test_what_is_taken_on_trust_is_said(plan: Any, tmp_path: Path) -> None:
+    report = verify(plan.write(tmp_path / "plan"))
+    assert report.notes[0].startswith("certified: no plan is worth more than ")
+    assert any("solver's own bound" in note for note in report.notes)
+    assert any("of its file only the hash" in note for note in report.notes)

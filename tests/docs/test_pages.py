@@ -15,7 +15,8 @@ LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 RUN = "python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/optimize scenarios/annual_budget.yaml"
 TEST = (
-    "python3 -m venv .venv && .venv/bin/pip install --quiet -e '.[test]' && .venv/bin/python -m pytest -n 2"
+    "python3 -m venv .venv-test && .venv-test/bin/pip install --quiet -e '.[test]' "
+    "&& .venv-test/bin/python -m pytest -n 2"
 )
 
 

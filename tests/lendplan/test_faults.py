@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -453,20 +454,68 @@ def test_limits_that_take_no_part_in_the_conflict_are_not_named(work: Workspace)
     assert "idle" not in ran_.err
 
 
-def test_a_conflict_of_shares_is_told_in_shares(work: Workspace) -> None:
+def test_a_conflict_with_a_share_is_told_in_shares(work: Workspace) -> None:
     work.write(
         SCENARIO
         + limits(
-            "name: micro, measure: line, where: {size: micro}, at_least: 60%",
-            "name: small, measure: line, where: {size: small}, at_least: 50%",
-            "name: some, measure: line, at_least: 50",
+            "name: micro, measure: line, where: {size: micro}, at_least: 99%",
+            "name: small, measure: line, where: {size: small}, at_least: 40",
         ),
         book=FREE_BOOK,
     )
     ran_ = work.optimize()
     assert ran_.code == 4
-    assert "`micro`, at least 60 %: alone, 50 % would do" in ran_.err
-    assert "`small`, at least 50 %: alone, 40 % would do" in ran_.err
+    assert re.search(r"`micro`, at least 99 %: alone, \d\d(\.\d+)? % would do", ran_.err)
+
+
+def test_shares_of_several_limits_that_leave_nothing_to_lend_are_refused(work: Workspace) -> None:
+    """Everyone is micro or small: 30 % and 40 % of the plan are no plan, in the conflict of the two alone."""
+    micro = "name: few micro, measure: line, where: {size: micro}, at_most: 30%"
+    small = "name: few small, measure: line, where: {size: [small, (blank)]}, at_most: 40%"
+    other = "name: grade A, measure: line, where: {grade: A}, at_most: 90%"
+    work.write(SCENARIO + limits(micro, small, other), book=FREE_BOOK)
+    err = work.refused()
+    assert "`few micro` at most 30 %, `few small` at most 40 %" in err
+    assert "lending nothing" in err
+    assert "grade A" not in err
+    work.write(SCENARIO + limits(micro, small.replace("40%", "70%"), other), book=FREE_BOOK)
+    assert work.optimize().code == 0
+
+
+def test_a_budget_below_the_least_line_is_told_as_such(work: Workspace) -> None:
+    work.write(book=FREE_BOOK)
+    assert work.optimize("budget.total=5").code == 0
+    assert "the least line that is worth lending is 10" in work.json("summary")["unspent_because"]
+    assert "-0" not in work.json("summary")["gap"].__repr__()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("exclude_grades=[D, a]", "no enterprise has the grade 'a'; did you mean 'A'?"),
+        ("grade_factor={Z: 1}", "grade_factor: no enterprise has the grade 'Z'"),
+        ("churn_as={Q: A}", "churn_as: no enterprise has the grade 'Q'"),
+    ],
+)
+def test_a_grade_that_nobody_has_is_a_warning(
+    work: Workspace, caplog: pytest.LogCaptureFixture, setting: str, said: str
+) -> None:
+    work.write(book=FREE_BOOK)
+    assert work.run("check", work.scenario, "--set", setting).code == 0
+    assert said in caplog.text
+
+
+def test_a_header_that_is_nearly_ours_is_a_warning(work: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+    work.write(book=FREE_BOOK.replace("line_max", "Line Max"))
+    assert work.run("check", work.scenario).code == 0
+    assert "column 'Line Max' is read as a further column; if 'line_max' is meant" in caplog.text
+
+
+def test_a_book_without_any_grade_is_said_once(work: Workspace) -> None:
+    work.write(book=FREE_BOOK.replace("grade", "Rating", 1))
+    err = work.refused()
+    assert err.count("no enterprise has a grade") == 1
+    assert len(err.splitlines()) == 1
 
 
 def test_infeasible_only_because_lines_are_all_or_nothing(work: Workspace) -> None:

@@ -372,8 +372,8 @@ LIMIT = {"name": "n", "measure": "line", "at_most": 1}
         ({"limits": [LIMIT | {"measure": "average_rate", "at_most": 9}]}, "limits.0.at_most: 9 would be 900%; write 9% or 0.09"),
         ({"limits": [LIMIT | {"of": "budget"}]}, "limits.0.at_most: is an amount, and `of: budget` needs a share such as 25%; write one, or remove `of`"),
         (
-            {"limits": [LIMIT | {"measure": "risk", "at_most": "5%", "of": "budget"}]},
-            "limits.0.of: cannot go with `measure: risk`: the budget is money lent, so only `line` and `exposure` can be a share of it; remove it",
+            {"limits": [LIMIT | {"measure": "count", "at_most": "5%", "of": "budget"}]},
+            "limits.0.of: cannot go with `measure: count`: the budget is money, and this measure is not; remove it",
         ),
         ({"limits": [LIMIT | {"where": {"grade": None}}]}, "limits.0.where.grade: must be a value or a list of values"),
         ({"limits": [LIMIT | {"where": {"grade": []}}]}, "limits.0.where.grade: has no value; name at least one, or remove the key"),

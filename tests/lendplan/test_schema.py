@@ -78,7 +78,7 @@ LOADER_ALONE = [
     "rates: {min: 5%, max: 4%}",
     "limits: [{name: a, measure: line, at_most: 1}, {name: a, measure: line, at_most: 2}]",
     "limits: [{name: budget, measure: line, at_most: 1}]",
-    "limits: [{name: a, measure: risk, at_most: 5%, of: budget}]",
+    "limits: [{name: a, measure: count, at_most: 5%, of: budget}]",
     "limits: [{name: a, measure: average_rate, at_most: 9}]",
 ]
 

@@ -89,8 +89,8 @@ def test_no_header_and_no_figure_of_the_grades_is_wrapped_or_cut(width: int) -> 
 
 def test_limits_are_shown_with_brackets_as_they_are() -> None:
     lines = [" ".join(line.split()) for line in shown().splitlines()]
-    assert "budget line ≤ 150 150 0.03" in lines
-    assert "losses [all] risk ≤ 1.3 1.3 0" in lines
+    assert "budget line ≤ 150 150 binds 0.03" in lines
+    assert "losses [all] risk ≤ 1.3 1.3 binds 0" in lines
 
 
 def test_of_many_limits_those_with_room_are_counted_alone() -> None:
@@ -108,7 +108,7 @@ def test_the_caption_says_what_a_shadow_price_is() -> None:
     text = " ".join(shown().split())
     assert "Shadow price: what one more unit on the limit's right side" in text
     assert "objective a unit, profit" in text
-    assert "of the continuous relaxation" in text
+    assert "adds at most to the continuous relaxation" in text
 
 
 def test_what_is_left_is_explained() -> None:
@@ -173,3 +173,11 @@ def test_a_step_of_the_search_is_one_line() -> None:
     )
     assert describe(Progress("rates", None, 55.0)) == "rates, at most 55"
     assert describe(Progress("rates", 0.0, 0.0)) == "rates: best so far 0, at most 0"
+
+
+def test_a_narrow_terminal_shows_fewer_columns_and_every_figure_whole() -> None:
+    lines = shown(80).splitlines()
+    header = next(line for line in lines if line.split()[:1] == ["Grade"])
+    assert "Enterprises" not in header
+    assert "…" not in "\n".join(lines)
+    assert any("100,000,000" in line for line in lines)

@@ -1,0 +1,80 @@
+"""What only scenario and book together show: contradictions that are refused, and oddities that are told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from lendplan.data.book import Book
+from lendplan.data.findings import Finding, did_you_mean
+from lendplan.models.applicants import Applicants
+from lendplan.models.problem import Problem, Row
+from lendplan.scenario import Settings
+from lendplan.solvers.shares import shares_that_force_nothing
+
+log = logging.getLogger(__name__)
+
+Locate = Callable[[Sequence[str | int], str], Finding]
+"""Turns a key path and a message into a finding with its place."""
+
+
+def contradicting_shares(settings: Settings, problem: Problem, locate: Locate) -> list[Finding]:
+    """Refuse shares of several limits that together leave nothing to lend."""
+    if sum(limit.measure != "average_rate" for limit in settings.limits) < 2:
+        return []
+    position = {limit.name: place for place, limit in enumerate(settings.limits)}
+    findings = []
+    for rows in shares_that_force_nothing(problem):
+        said = ", ".join(
+            f"`{row.name}` at {'most' if row.sense == 1 else 'least'} {100 * (row.share or 0.0):.6g} %"
+            for row in rows
+        )
+        message = (
+            f"these shares of {rows[0].measure} leave no plan but lending nothing: {said}; loosen one of them"
+        )
+        findings.append(locate(("limits", position[rows[0].rule]), message))
+    return findings
+
+
+def tell_oddities(settings: Settings, book: Book, applicants: Applicants, rows: Sequence[Row]) -> None:
+    """Warn of what is allowed and is most likely a slip: grades and limits that touch nobody, odd risk weights."""
+    grades = {str(grade) for grade in book.frame["grade"]} - {""}
+    named = {
+        "exclude_grades": set(settings.exclude_grades) - {"D"},
+        "churn_as": set(settings.churn_as),
+        "grade_factor": set(settings.grade_factor),
+    }
+    for key, wanted in named.items():
+        for grade in sorted(wanted - grades):
+            log.warning("%s: no enterprise has the grade %r%s", key, grade, did_you_mean(grade, grades))
+    for row in rows:
+        if row.members is not None and not row.members.mask.any():
+            log.warning("limit `%s` counts nobody: no eligible enterprise is in it", row.name)
+    if not len(applicants.row):
+        log.warning("%s: no enterprise is eligible, so the plan will be empty", book.file)
+    heavy = int((applicants.risk_weight > 1.0).sum())
+    if heavy:
+        log.warning(
+            "%s: %s with a risk weight above 1: more is lost than is lent",
+            book.file,
+            f"{heavy:,} enterprises",
+        )
+
+
+def lines_of_nothing(applicants: Applicants, rows: Sequence[Row], locate: Locate) -> list[Finding]:
+    """Refuse a least line of 0 where a loan of nothing would count as a loan."""
+    if not (applicants.line_min <= 0).any():
+        return []
+    counted = [row.name for row in rows if row.measure == "count" and row.sense == -1]
+    reasons = [f"limit `{name}` asks for at least so many borrowers" for name in counted]
+    if applicants.must_lend[applicants.line_min <= 0].any():
+        reasons.append("some enterprises have `must: lend`")
+    if not reasons:
+        return []
+    return [
+        locate(
+            ("lines", "min"),
+            f"a least line of 0 lets a loan of nothing count as a loan, and {' and '.join(reasons)}; "
+            "set a least line above 0",
+        )
+    ]

@@ -94,11 +94,13 @@ def verify(folder: Path) -> Report:
         if bound is not None:
             tolerance = RELATIVE * objective_scale(objective, question) + slack
             checks.at_most("objective within D(λ)", objective, bound, tolerance)
-    return Report(tuple(checks.checks), bound, _notes(plan, question, bound))
+    made = tuple(checks.checks)
+    notes = _notes(plan, question, bound) if all(check.passed for check in made) else ()
+    return Report(made, bound, notes)
 
 
 def _notes(plan: PlanFolder, question: Question, bound: float | None) -> tuple[str, ...]:
-    """Say what the checks prove, and what they take on trust."""
+    """Say what the checks of a plan that passed them prove, and what they take on trust."""
     notes = []
     objective = finite(plan.summary.get("objective"))
     if bound is not None and objective is not None:

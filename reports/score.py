@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lendplan.reports.tables import LimitState
-from lendplan.reports.terminal import Heading, limits_table, say, totals_table
+from lendplan.reports.terminal import NARROW, Heading, limits_table, say, totals_table
 
 _STRUCTURAL = {
     "lines": "lines outside their bounds, in all",
@@ -37,7 +37,7 @@ def show_score(
         )
     console.print(_broken(summary["broken"]))
     console.print(totals_table(heading, summary))
-    console.print(limits_table(heading, states))
+    console.print(limits_table(heading, states, narrow=console.width < NARROW))
 
 
 def _broken(broken: Mapping[str, float]) -> Table | Text:

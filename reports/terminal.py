@@ -17,7 +17,7 @@ from lendplan.reports.summary import STAGES
 from lendplan.reports.tables import LimitState, is_budget
 
 _NO_CENTS = 1e5  # amounts from here on are shown without decimals
-_NARROW = 92  # columns of the terminal; below it the table by grade leaves some out
+NARROW = 92  # columns of the terminal; below it the table by grade leaves some out
 _SMALL = 0.1  # and below this with three digits, so that none is shown as nothing
 _ALL_SHOWN = 12  # rows of the budget and the limits; of more, only those that bind are shown
 
@@ -54,8 +54,8 @@ def show_plan(
     say(console, _verdict(heading, summary), "green" if summary["status"] == "optimal" else "yellow")
     console.print()
     console.print(totals_table(heading, summary))
-    console.print(_grades(grades, narrow=console.width < _NARROW))
-    console.print(limits_table(heading, states))
+    console.print(_grades(grades, narrow=console.width < NARROW))
+    console.print(limits_table(heading, states, narrow=console.width < NARROW))
     if summary["unspent_because"]:
         say(console, f"Unspent: {summary['unspent_because']}.")
     say(console, _times(summary), "dim")
@@ -140,7 +140,7 @@ def _grades(grades: pd.DataFrame, *, narrow: bool) -> Table:
     return table
 
 
-def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
+def limits_table(heading: Heading, states: Sequence[LimitState], *, narrow: bool = False) -> Table:
     """Return the budget and the limits; of many, those that bind or have a price."""
     few = len(states) <= _ALL_SHOWN
     shown = [state for state in states if few or is_budget(state) or state.binding or state.price != 0.0]
@@ -155,7 +155,7 @@ def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
         f"relaxation, in which lines may be mixed ({worth}).",
         caption_justify="left",
     )
-    for name in ("Limit", "Measure", "Stated", "Reached", "", "Shadow price"):
+    for name in ("Limit", *(() if narrow else ("Measure",)), "Stated", "Reached", "", "Shadow price"):
         is_text = name in ("Limit", "Measure", "")
         table.add_column(
             name, justify="left" if is_text else "right", overflow="fold", no_wrap=name != "Limit"
@@ -164,7 +164,7 @@ def limits_table(heading: Heading, states: Sequence[LimitState]) -> Table:
         sign = "≤" if state.sense > 0 else "≥"
         table.add_row(
             Text(state.name),
-            state.measure,
+            *(() if narrow else (state.measure,)),
             f"{sign} {_quantity(state.stated, state.unit)}",
             _reached(state),
             "binds" if state.binding else "has room" if state.reached is not None else "counts nothing",

@@ -80,7 +80,8 @@ def _read_off(model: pyo.ConcreteModel) -> StandardForm | None:
     lengths: list[int] = []
     lower: list[float | None] = []
     upper: list[float | None] = []
-    for constraint in model.component_data_objects(pyo.Constraint, active=True, descend_into=False):
+    rows = model.component_objects(pyo.Constraint, active=True, descend_into=False)
+    for constraint in (one for row in rows for one in row.values() if one.active):
         least, body, most = constraint.to_bounded_expression()
         if body.__class__ is not LinearExpression:
             return None

@@ -44,6 +44,7 @@ VARIES = (
     (re.compile(r"\b\d+ of \d+ checks"), "not all checks"),
     (re.compile(r"\bhighs \d[\d.]*"), "highs #"),
     (re.compile(r"\b(by HiGHS|certified) to \S*\d"), r"\1 to #"),
+    (re.compile(r"\ba gap of \S*\d"), "a gap of #"),
 )
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 RELATIVE = 1e-3

@@ -93,3 +93,20 @@ def test_nobody_is_no_error() -> None:
     problem = random_problem(1, 0)
     model: Any = joint.build(problem, all_offers(problem))
     assert len(model.OFFERS) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_least_line_as_one_row_an_enterprise_says_the_same(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same optimum, and the same relaxation, as with a row an offer."""
+    problem = random_problem(seed, 5, line_step=np.full(5, float(seed % 2)))
+    offers = all_offers(problem)
+    apiece = compile_model(joint.build(problem, offers)).model
+    monkeypatch.setattr(joint, "APIECE", 0)
+    model: Any = joint.build(problem, offers)
+    together = compile_model(model).model
+    assert len(model.line_if_offered_min) == problem.size
+    for one, other in ((apiece, together), (apiece.relaxed(), together.relaxed())):
+        values = [run(each, Options(gap=1e-9), seconds=10, stage="test").objective for each in (one, other)]
+        assert values[0] == pytest.approx(values[1], rel=1e-9, abs=1e-12)

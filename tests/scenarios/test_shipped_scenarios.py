@@ -50,6 +50,7 @@ def test_solved_to_optimality(name: str) -> None:
     assert plan.summary["status"] == "optimal"
     assert plan.summary["funded"] > 0
     for state in plan.limits:
+        assert state.reached is not None
         slack = state.sense * (state.stated - state.reached)
         assert slack >= -1e-9 * max(1.0, abs(state.stated)), state.name
 

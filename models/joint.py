@@ -123,8 +123,8 @@ def _link_lines(
             problem.enterprise[i]: (
                 None,
                 linear(
-                    [float(problem.line_min[i])] * (end - start) + [-1.0] * (end - start),
-                    offered[start:end] + lines[start:end],
+                    ([problem.line_min[i]] * (end - start), offered[start:end]),
+                    ([-1.0] * (end - start), lines[start:end]),
                 ),
                 0.0,
             )

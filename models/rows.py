@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr import LinearExpression, MonomialTermExpression
 
@@ -14,11 +15,17 @@ from lendplan.models.measures import Floats, Form
 from lendplan.models.problem import Problem, Row
 
 
-def linear(coefficients: Sequence[float], variables: Sequence[Any]) -> LinearExpression:
-    """Return Σ coefficient × variable, without the terms that are zero."""
-    return LinearExpression(
-        [MonomialTermExpression(term) for term in zip(coefficients, variables, strict=True) if term[0] != 0.0]
-    )
+def linear(*terms: tuple[Floats | Sequence[float], Sequence[Any]]) -> LinearExpression:
+    """Return Σ coefficient × variable over pairs of coefficients and variables, without the terms that are zero."""
+    monomials: list[Any] = []
+    for coefficients, variables in terms:
+        values = np.asarray(coefficients, dtype=np.float64)
+        kept = np.flatnonzero(values)
+        monomials += [
+            MonomialTermExpression((value, variables[place]))
+            for value, place in zip(values[kept].tolist(), kept.tolist(), strict=True)
+        ]
+    return LinearExpression(monomials)
 
 
 def pair_expression(a: float, x: Any, b: float, y: Any) -> LinearExpression:
@@ -50,7 +57,7 @@ def add_one_rate(
     """Add ``one_rate_max`` (at most one offer an enterprise) and ``one_rate_must`` (exactly one)."""
     ends = offers.starts(problem.size)
     must = problem.must_lend.tolist()
-    body = [linear([1.0] * (end - start), is_offered[start:end]) for start, end in itertools.pairwise(ends)]
+    body = [linear(([1.0] * (end - start), is_offered[start:end])) for start, end in itertools.pairwise(ends)]
     ids = problem.enterprise.tolist()
     free = {ids[i]: (None, body[i], 1.0) for i in range(problem.size) if not must[i] and body[i].linear_vars}
     bound = {ids[i]: (1.0, body[i], 1.0) for i in range(problem.size) if must[i]}
@@ -112,5 +119,5 @@ def form_expression(
     factor, line_variable = line_terms
     per_line, per_offer = problem.coefficients(form, offers.enterprise, offers.rate)
     if line_variable is is_offered:
-        return linear((per_line * factor + per_offer).tolist(), is_offered)
-    return linear([*(per_line * factor).tolist(), *per_offer.tolist()], [*line_variable, *is_offered])
+        return linear((per_line * factor + per_offer, is_offered))
+    return linear((per_line * factor, line_variable), (per_offer, is_offered))

@@ -163,7 +163,7 @@ def build(problem: Problem, offers: Offers, lines: Floats) -> pyo.ConcreteModel:
     add_one_rate(model, problem, offers, offered)
     add_rows(model, problem, offers, (lines[offers.enterprise], offered), offered)
     model.max_score = pyo.Objective(
-        expr=linear((scores(problem, offers) + LENDING_BONUS).tolist(), offered),
+        expr=linear((scores(problem, offers) + LENDING_BONUS, offered)),
         sense=pyo.maximize,
         doc="Standardised revenue less standardised risk, each over the enterprise's own rates.",
     )

@@ -162,3 +162,7 @@ def ran(process: subprocess.Popen[str], timeout: float = 60.0) -> Ran:
 def logged(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> str:
     """Return what was logged, a message a line."""
     return "\n".join(record.getMessage() for record in caplog.records if record.levelno >= least)
+
+
+def limits(*texts: str) -> str:
+    return "limits:\n" + "".join(f"  - {{{text}}}\n" for text in texts)

@@ -28,11 +28,6 @@ DAYS = pd.to_datetime(pd.Series(["2027-01-01", None, *["2027-01-02"] * 4]))
 
 
 @pytest.fixture
-def work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workspace:
-    return Workspace(tmp_path, capsys)
-
-
-@pytest.fixture
 def book() -> pd.DataFrame:
     """The book that was worked by hand, as a data frame."""
     return pd.DataFrame(

@@ -8,7 +8,6 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,11 +26,6 @@ COLUMNS = [
     "enterprise", "grade", "decision", "rate", "line", "exposure", "interest", "revenue", "risk", "value", "reason",
 ]  # fmt: skip
 STAGES = {"read", "check", "build", "solve", "write"}
-
-
-@pytest.fixture
-def work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workspace:
-    return Workspace(tmp_path, capsys)
 
 
 def table(text: str) -> list[dict[str, str]]:

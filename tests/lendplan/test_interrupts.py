@@ -69,11 +69,6 @@ DEAF_WRITING = WRITING.replace(
 )
 
 
-@pytest.fixture
-def work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workspace:
-    return Workspace(tmp_path, capsys)
-
-
 def hard_scenario(work: Workspace, size: int = 300) -> None:
     """Write a scenario that is searched for minutes, though a plan is found at once."""
     draw = np.random.default_rng(3)

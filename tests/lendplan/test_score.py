@@ -7,7 +7,6 @@ The scenario is that of ``workspace``: its best plan earns 7.95. Churn is read b
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,11 +14,6 @@ import pytest
 from workspace import FREE_BOOK, PROFIT, SCENARIO, Workspace
 
 import lendplan
-
-
-@pytest.fixture
-def work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workspace:
-    return Workspace(tmp_path, capsys)
 
 
 def given(*rows: tuple[str, Any, Any]) -> pd.DataFrame:

@@ -37,7 +37,7 @@ import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from lendplan.models.dominance import Offers, all_offers
-from lendplan.models.measures import Floats
+from lendplan.models.measures import Floats, MeasureName
 from lendplan.models.problem import Problem
 from lendplan.models.rows import add_one_rate, add_rows, declare_sets, linear
 
@@ -126,8 +126,8 @@ def _afforded(problem: Problem, index: Floats) -> NDArray[np.bool_]:
 def scores(problem: Problem, offers: Offers) -> Floats:
     """Return ω·standardised revenue − (1 − ω)·standardised risk of each offer, shape (p,)."""
 
-    def standardised(name: str) -> Floats:
-        per_line, _ = problem.coefficients(problem.measures[name], offers.enterprise, offers.rate)  # type: ignore[index]
+    def standardised(name: MeasureName) -> Floats:
+        per_line, _ = problem.coefficients(problem.measures[name], offers.enterprise, offers.rate)
         least = np.full(problem.size, np.inf)
         most = np.full(problem.size, -np.inf)
         np.minimum.at(least, offers.enterprise, per_line)

@@ -116,8 +116,8 @@ def _state(problem: Problem, choice: Choice, row: Row, price: float) -> LimitSta
     if row.rate is not None:
         base = right / row.rate if row.rate else 0.0
         unit, stated, reached = "rate", row.rate, left / base if base else None
-    elif row.share is not None:
-        base = right / row.share if row.share else float(np.sum(choice.total(problem.measures[row.measure])))  # type: ignore[index]
+    elif row.share is not None and row.measure != "average_rate":
+        base = float(np.sum(choice.total(problem.measures[row.measure])))
         unit, stated, reached = "share", row.share, left / base if base else None
     slack = row.sense * (right - left)
     # A limit on a plan that lends nothing of what it counts holds trivially: there is nothing that it binds.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from books import INDUSTRY, problem_of
-from measure import Row, seconds
+from measure import Row, Settings, seconds
 from pyomo.common.gc_manager import PauseGC
 
 from lendplan.models import joint
@@ -22,7 +22,7 @@ LOSS = {"name": "loss", "measure": "risk", "at_most": SIZE / 4}
 RATE = {"name": "mean rate", "measure": "average_rate", "at_most": "9%"}
 
 
-def rows() -> Iterator[Row]:
+def rows(_: Settings) -> Iterator[Row]:
     profit = {"kind": "profit"}
     exposure = {"total": 5 * SIZE, "basis": "exposure"}
     yield _row("profit, budget on lines", problem_of(SIZE, objective=profit))

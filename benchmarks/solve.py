@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from books import INDUSTRY, problem_of
-from measure import Row, seconds
+from measure import Row, Settings, seconds
 
 from lendplan.models.measures import Ranges
 from lendplan.solvers.highs import solve
@@ -16,7 +16,7 @@ SIZES = (100, 300, 1000)
 GAP = 1e-4
 
 
-def rows() -> Iterator[Row]:
+def rows(_: Settings) -> Iterator[Row]:
     for size in SIZES:
         loss = {"name": "loss", "measure": "risk", "at_most": size / 12}
         problem = problem_of(size, limits=[INDUSTRY, loss]).with_ranges(

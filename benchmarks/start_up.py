@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measure import Row, alternating, command
+from measure import Row, Settings, alternating, command
 
 SCENARIO = Path(__file__).resolve().parents[1] / "scenarios" / "annual_budget.yaml"
 IMPORTS = "import pandas, pyomo.environ, highspy"
 
 
-def rows() -> Iterator[Row]:
+def rows(_: Settings) -> Iterator[Row]:
     optimize = [sys.executable, "-c", "from lendplan.cli import main; main()"]
     imports = command([sys.executable, "-c", IMPORTS])
     measured, reference = alternating(command([*optimize, "--help"]), imports, runs=11)

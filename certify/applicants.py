@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +9,10 @@ from numpy.typing import NDArray
 from lendplan.certify.question import Question
 from lendplan.data.book import Book
 from lendplan.data.churn import TOLERANCE, ChurnTable
+from lendplan.data.coltable import ColumnTable
 from lendplan.data.curves import churn_at, fit_churn, rate_grid
 from lendplan.data.findings import Finding, InputError
+from lendplan.data.texts import Texts
 
 Floats = NDArray[np.float64]
 STEP_TOLERANCE = 1e-9
@@ -42,12 +43,14 @@ class Applicants:
         Row of `retention`; −1 where not eligible, (n,).
     rates
         The rate grid, annual fractions, (k,).
-    retention
-        s = 1 − churn, (curves, k).
+    churn
+        Share of customers lost, read from the curves, (curves, k).
+    given_probability, given_loss, given_weight
+        p₀, LGD₀ and the risk weight as the tables have them, NaN for blank, (n,).
     """
 
-    enterprise: NDArray[np.object_]
-    grade: NDArray[np.object_]
+    enterprise: Texts
+    grade: Texts
     is_excluded: NDArray[np.bool_]
     must_decline: NDArray[np.bool_]
     must_lend: NDArray[np.bool_]
@@ -61,7 +64,15 @@ class Applicants:
     risk_weight: Floats
     curve: NDArray[np.int64]
     rates: Floats
-    retention: Floats
+    churn: Floats
+    given_probability: Floats
+    given_loss: Floats
+    given_weight: Floats
+
+    @property
+    def retention(self) -> Floats:
+        """The share who stay, 1 − churn, (curves, k)."""
+        return 1.0 - self.churn
 
     def on_grid(self, rate: Floats) -> NDArray[np.int64]:
         """Return each rate's place on the grid, −1 where it is not on it (and where it is NaN), (n,)."""
@@ -97,12 +108,11 @@ def applicants_of(question: Question, book: Book, churn: ChurnTable) -> Applican
     InputError
         With every eligible row that has no grade, no churn curve, no risk, or no line that the scenario allows.
     """
-    frame = book.frame
-    grade = frame["grade"].to_numpy(dtype=object)
-    must = frame["must"].to_numpy(dtype=object)
-    must_decline = np.asarray(must == "decline", dtype=bool)
-    is_graded = np.asarray(grade != "", dtype=bool)
-    is_excluded = np.isin(grade.astype(str), list(question.exclude_grades)) & is_graded
+    table = book.table
+    grade, must = table.texts("grade"), table.texts("must")
+    must_decline = must.equals("decline")
+    is_graded = ~grade.equals("")
+    is_excluded = grade.isin(question.exclude_grades) & is_graded
     if question.unrated == "exclude":
         is_excluded |= ~is_graded
     is_eligible = ~is_excluded & ~must_decline
@@ -110,12 +120,12 @@ def applicants_of(question: Question, book: Book, churn: ChurnTable) -> Applican
     grid = rate_grid(churn.rates, question.rate_min, question.rate_max, question.rate_step)
     fit = fit_churn(churn, question.churn_fit)
     curve = _curves(grade, is_eligible, question.churn_as, fit.grades)
-    low, high, step = _lines(question, frame, is_eligible)
-    probability, weight, is_known = _risk(question, frame)
+    low, high, step = _lines(question, table, is_eligible)
+    probability, weight, is_known = _risk(question, table)
     is_empty = np.asarray(~(low <= high)) & is_eligible
     findings = [
         Finding(
-            f"{frame['enterprise'].iloc[row]!r} {what}", file=book.file, line=int(book.line[row]), key=key
+            f"{table.texts('enterprise')[row]!r} {what}", file=book.file, line=int(book.line[row]), key=key
         )
         for key, what, at_fault in (
             ("grade", "has no grade", is_eligible & ~is_graded),
@@ -132,47 +142,47 @@ def applicants_of(question: Question, book: Book, churn: ChurnTable) -> Applican
         return np.where(np.isnan(values), instead, values)
 
     return Applicants(
-        enterprise=frame["enterprise"].to_numpy(dtype=object),
+        enterprise=table.texts("enterprise"),
         grade=grade,
         is_excluded=is_excluded,
         must_decline=must_decline,
-        must_lend=np.asarray(must == "lend", dtype=bool),
+        must_lend=must.equals("lend"),
         is_eligible=is_eligible,
         line_min=low,
         line_max=high,
         line_step=step,
-        rate_min=blank(_numbers(frame, "rate_min"), -np.inf),
-        rate_max=blank(_numbers(frame, "rate_max"), np.inf),
+        rate_min=blank(table.numbers("rate_min"), -np.inf),
+        rate_max=blank(table.numbers("rate_max"), np.inf),
         default_probability=np.where(is_eligible, probability, 0.0),
         risk_weight=np.where(is_eligible, weight, 0.0),
         curve=curve,
         rates=grid,
-        retention=1.0 - churn_at(fit, grid),
+        churn=churn_at(fit, grid),
+        given_probability=table.numbers("default_probability"),
+        given_loss=table.numbers("loss_given_default"),
+        given_weight=table.numbers("risk_weight"),
     )
 
 
-def _numbers(frame: Any, column: str) -> Floats:
-    return np.asarray(frame[column].to_numpy(), dtype=np.float64)
-
-
 def _curves(
-    grade: NDArray[np.object_],
+    grade: Texts,
     is_eligible: NDArray[np.bool_],
     churn_as: Mapping[str, str],
     curves: tuple[str, ...],
 ) -> NDArray[np.int64]:
     places = {name: place for place, name in enumerate(curves)}
-    curve = np.full(len(grade), -1, dtype=np.int64)
-    for name in sorted(set(grade[is_eligible].tolist())):
-        curve[is_eligible & np.asarray(grade == name, dtype=bool)] = places.get(churn_as.get(name, name), -1)
-    return curve
+    codes, names = grade.coded()
+    curve_of = np.array([places.get(churn_as.get(name, name), -1) for name in names], dtype=np.int64)
+    return np.where(is_eligible, curve_of[codes], -1)
 
 
-def _lines(question: Question, frame: Any, is_eligible: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+def _lines(
+    question: Question, table: ColumnTable, is_eligible: NDArray[np.bool_]
+) -> tuple[Floats, Floats, Floats]:
     """Return smallest line, largest line and step: with a step, the smallest is rounded up and the largest down."""
 
     def own(column: str, instead: float) -> Floats:
-        values = _numbers(frame, column)
+        values = table.numbers(column)
         return np.where(np.isnan(values), instead, values)
 
     low, high = own("line_min", question.line_min), own("line_max", question.line_max)
@@ -184,14 +194,14 @@ def _lines(question: Question, frame: Any, is_eligible: NDArray[np.bool_]) -> tu
     return np.where(is_eligible, low, np.nan), np.where(is_eligible, high, np.nan), step
 
 
-def _risk(question: Question, frame: Any) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _risk(question: Question, table: ColumnTable) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return p, ρ, and whether ρ is known.
 
     p = min(1, m_p p₀) and LGD = min(1, m_l LGD₀). Without a risk weight, ρ = p·LGD; with one, ρ is that weight
     times p / p₀ (m_p where the row has no p₀ > 0) and LGD / LGD₀ (m_l where the row has no LGD₀ > 0).
     """
-    p0, lgd0 = _numbers(frame, "default_probability"), _numbers(frame, "loss_given_default")
-    weight = _numbers(frame, "risk_weight")
+    p0, lgd0 = table.numbers("default_probability"), table.numbers("loss_given_default")
+    weight = table.numbers("risk_weight")
     p = np.minimum(1.0, question.default_multiplier * np.nan_to_num(p0))
     lgd_base = np.where(np.isnan(lgd0), question.loss_given_default, lgd0)
     lgd = np.minimum(1.0, question.loss_multiplier * lgd_base)

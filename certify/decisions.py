@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lendplan.certify.applicants import STEP_TOLERANCE, Applicants
-from lendplan.certify.bound import EPSILON, Weights
+from lendplan.certify.estimate import EPSILON
 from lendplan.certify.folder import NUMBERS, Allocations
+from lendplan.certify.pricing import Weights
 from lendplan.certify.question import Question
 from lendplan.certify.report import Checklist, RowMessages
+from lendplan.data.texts import Texts
 
 Floats = NDArray[np.float64]
 RELATIVE = 1e-9
@@ -47,9 +49,10 @@ def check_header(table: Allocations, header: tuple[str, ...], checks: Checklist)
 
 def check_rows(table: Allocations, a: Applicants, checks: Checklist) -> bool:
     """Check that every enterprise of the book stands once, in its order."""
-    ids, book = table.columns["enterprise"].tolist(), a.enterprise.tolist()
-    if ids == book:
-        return checks.add("rows", True, f"{len(ids):,} rows")
+    stated, known_ids = table.texts("enterprise"), a.enterprise
+    if len(stated) == len(known_ids) and not stated.differs(known_ids).any():
+        return checks.add("rows", True, f"{len(stated):,} rows")
+    ids, book = stated.tolist(), known_ids.tolist()
     known, seen = set(book), set(ids)
     told = [
         f"{len(ids):,} rows for {len(book):,} enterprises",
@@ -67,26 +70,23 @@ def check_rows(table: Allocations, a: Applicants, checks: Checklist) -> bool:
 
 def check_decisions(table: Allocations, a: Applicants, checks: Checklist) -> None:
     """Check numbers, grades, eligibility, rates and lines of every row."""
-    column = table.columns
-    decision = column["decision"]
+    decision, grade = table.texts("decision"), table.texts("grade")
+    column = {name: table.numbers(name) for name in NUMBERS}
     ids = a.enterprise
-    is_lent = np.asarray(decision == "lend", dtype=bool)
+    is_lent, is_declined = decision.equals("lend"), decision.equals("decline")
 
     is_finite = np.ones(len(ids), dtype=bool)
     for name in NUMBERS:
         is_finite &= np.isfinite(column[name]) | (~is_lent if name == "rate" else False)
-    numbers = {name: column[name] for name in NUMBERS}
-    checks.rows("numbers", is_finite, RowMessages(ids, **numbers))
-    checks.rows("grade", column["grade"] == a.grade, RowMessages(ids, grade=column["grade"], book=a.grade))
+    checks.rows("numbers", is_finite, RowMessages(ids, **column))
+    checks.rows("grade", ~grade.differs(a.grade), RowMessages(ids, grade=grade, book=a.grade))
 
-    expected = np.full(len(ids), "lend or decline", dtype=object)
-    expected[a.must_decline] = "decline"
-    expected[a.is_excluded] = "excluded"
-    expected[a.is_excluded & a.must_decline] = "excluded or decline"
+    allowed = ("lend or decline", "decline", "excluded", "excluded or decline")
+    expected = Texts.recoded((a.must_decline + 2 * a.is_excluded).astype(np.int32), allowed)
     is_allowed = np.where(
         a.is_eligible,
-        is_lent | (decision == "decline"),
-        ((decision == "excluded") & a.is_excluded) | ((decision == "decline") & a.must_decline),
+        is_lent | is_declined,
+        (decision.equals("excluded") & a.is_excluded) | (is_declined & a.must_decline),
     ).astype(bool)
     checks.rows("decision", is_allowed, RowMessages(ids, decision=decision, allowed=expected))
     checks.rows("must lend", ~a.must_lend | is_lent, RowMessages(ids, decision=decision, must=a.must_lend))
@@ -111,7 +111,7 @@ def check_decisions(table: Allocations, a: Applicants, checks: Checklist) -> Non
 
     others = np.all([column[name] == 0 for name in NUMBERS if name != "rate"], axis=0)
     checks.rows(
-        "nothing lent, nothing counted", is_lent | others, RowMessages(ids, decision=decision, **numbers)
+        "nothing lent, nothing counted", is_lent | others, RowMessages(ids, decision=decision, **column)
     )
 
 
@@ -121,11 +121,11 @@ def measure(table: Allocations, question: Question, a: Applicants, weights: Weig
     A rate that is not on the grid, or a loan to an enterprise that is not eligible, makes its row NaN, which no
     check passes.
     """
-    is_lent = np.asarray(table.columns["decision"] == "lend", dtype=bool)
-    place = a.on_grid(table.columns["rate"])
+    is_lent = table.texts("decision").equals("lend")
+    place = a.on_grid(table.numbers("rate"))
     is_known = is_lent & (place >= 0) & a.is_eligible
     z = is_lent.astype(np.float64)
-    line = np.where(is_lent, table.columns["line"], 0.0)
+    line = np.where(is_lent, table.numbers("line"), 0.0)
     s = np.where(is_known, a.retention[a.curve, place], np.nan)
     s = np.where(is_lent, s, 0.0)
     r = np.where(is_known, a.rates[place], 0.0)
@@ -157,34 +157,6 @@ def check_figures(table: Allocations, a: Applicants, measured: Measured, checks:
     for name in ("exposure", "interest", "revenue", "risk", "value"):
         expected = measured.value if name == "value" else measured.measures[name]
         scale = measured.scale.get(name, np.abs(expected))
-        stated = table.columns[name]
+        stated = table.numbers(name)
         is_equal = np.abs(stated - expected) <= RELATIVE * scale
         checks.rows(name, is_equal, RowMessages(a.enterprise, stated=stated, recomputed=expected))
-
-
-def check_parquet(table: Allocations, parquet: Allocations, checks: Checklist) -> None:
-    """Compare allocations.parquet with allocations.csv, value by value and to the last bit."""
-    if parquet.header != table.header:
-        checks.add("parquet", False, f"columns differ: {', '.join(parquet.header)}")
-        return
-    faults = [f"{name} has another type" for name in parquet.wrong_type]
-    rows, others = len(table.columns["enterprise"]), len(parquet.columns["enterprise"])
-    if rows != others:
-        faults.append(f"{others:,} rows, where allocations.csv has {rows:,}")
-    for name in table.header if rows == others else ():
-        ours, theirs = table.columns[name], parquet.columns[name]
-        is_equal = np.asarray(ours == theirs, dtype=bool)
-        if ours.dtype == np.float64:
-            is_equal |= np.isnan(ours) & np.isnan(theirs)
-        elif name == "reason":
-            # Text that a spreadsheet would take for a formula is guarded by an apostrophe in the CSV.
-            is_equal |= np.asarray(ours == "'" + theirs, dtype=bool)
-        bad = np.flatnonzero(~is_equal)
-        if bad.size:
-            row = int(bad[0])
-            which = f"{name} of {table.columns['enterprise'][row]!r}"
-            in_parquet, in_csv = (one[row : row + 1].tolist()[0] for one in (theirs, ours))
-            faults.append(
-                f"{which} is {in_parquet!r}, in allocations.csv {in_csv!r} ({bad.size:,} rows differ)"
-            )
-    checks.add("parquet", not faults, "; ".join(faults) or f"{rows:,} rows are equal")

@@ -1,29 +1,26 @@
 """`verify`: every claim of a written plan, checked from its files and the input tables."""
 
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from lendplan.certify.applicants import Applicants, applicants_of
-from lendplan.certify.bound import Weights, certified_bound, price_faults, weights_of
+from lendplan.certify.applicants import applicants_of
+from lendplan.certify.choices import Choices
+from lendplan.certify.claims import Certified, check_certificate, check_limits, check_objective
 from lendplan.certify.decisions import (
-    RELATIVE,
-    Measured,
     check_decisions,
     check_figures,
     check_header,
-    check_parquet,
     check_rows,
     measure,
 )
 from lendplan.certify.folder import HEADER, PlanFolder, read_folder
 from lendplan.certify.inputs import Inputs, quiet, read_inputs
+from lendplan.certify.leaves import search_of
+from lendplan.certify.pricing import weights_of
 from lendplan.certify.question import Question, finite, question_of
 from lendplan.certify.report import Checklist, Report
-from lendplan.certify.rows import BUDGET, RowFamily, rows_of, tolerances
+from lendplan.certify.rows import rows_of
+from lendplan.certify.sums import sums_of
 from lendplan.certify.totals import check_agreement, check_bounds, check_summary, objective_scale
 from lendplan.data.findings import InputError
 
@@ -55,14 +52,15 @@ def verify(folder: Path) -> Report:
     and times. An enterprise with `must: lend` that the scenario excludes fails the check ``must lend``.
     """
     folder = Path(folder)
-    plan = read_folder(folder)
+    plan = read_folder(folder).without_reasons()
     question = question_of(plan.scenario, str(folder / "manifest.json"))
+    search = search_of(plan.certificate, str(folder / "certificate.json"))
     checks = Checklist()
     inputs = read_inputs(plan, question.columns)
     is_unchanged = _check_inputs(plan, question, inputs, checks)
     is_table = check_header(plan.table, HEADER, checks)
     if is_table:
-        check_parquet(plan.table, plan.parquet, checks)
+        checks.add("parquet", *plan.parquet)
     check_agreement(plan.summary, plan.certificate, question, checks)
     if inputs.book is None or inputs.churn is None:
         checks.add("inputs can be read", False, inputs.unreadable or "a changed input can no longer be read")
@@ -83,33 +81,35 @@ def verify(folder: Path) -> Report:
         checks.add("ranges", False, str(error))
         return Report(tuple(checks.checks), None)
 
-    bound = _check_prices(plan, question, applicants, families, weights, checks)
+    choices = Choices(question, applicants, families, weights)
+    certified = check_certificate(plan.certificate, search, choices, checks)
     if is_table and check_rows(plan.table, applicants, checks):
         check_decisions(plan.table, applicants, checks)
         measured = measure(plan.table, question, applicants, weights)
         check_figures(plan.table, applicants, measured, checks)
-        slack = _check_limits(families, measured, plan.certificate.get("prices"), checks)
-        objective = check_summary(plan.summary, question, applicants, measured, weights, checks)
+        sums = sums_of(plan.table, choices, measured)
+        slack = check_limits(choices, sums, plan.certificate.get("prices"), checks)
+        objective = check_summary(plan.summary, choices, measured, sums, checks)
         check_bounds(plan.summary, question, slack, checks)
-        if bound is not None:
-            tolerance = RELATIVE * objective_scale(objective, question) + slack
-            checks.at_most("objective within D(λ)", objective, bound, tolerance)
+        check_objective(objective, certified, slack, choices, checks)
     made = tuple(checks.checks)
-    notes = _notes(plan, question, bound) if all(check.passed for check in made) else ()
-    return Report(made, bound, notes)
+    notes = _notes(plan, question, certified) if all(check.passed for check in made) else ()
+    return Report(made, certified.bound, notes)
 
 
-def _notes(plan: PlanFolder, question: Question, bound: float | None) -> tuple[str, ...]:
+def _notes(plan: PlanFolder, question: Question, certified: Certified) -> tuple[str, ...]:
     """Say what the checks of a plan that passed them prove, and what they take on trust."""
     notes = []
-    objective = finite(plan.summary.get("objective"))
+    bound, objective = certified.bound, finite(plan.summary.get("objective"))
     if bound is not None and objective is not None:
         scale = objective_scale(objective, question)
         gap = f", a gap of {max(bound - objective, 0.0) / scale:.1e}" if scale > 0 else ""
         notes.append(
             f"certified: no plan is worth more than {bound:.10g}; this one is worth {objective:.10g}{gap}"
         )
-    if plan.summary.get("bound") is not None:
+        notes.append(f"certified {certified.by}")
+    own = finite(plan.summary.get("bound"))
+    if own is not None and (bound is None or own < bound):
         trusted = (
             f"the solver's own bound, {plan.summary['bound']!r}, as far as it is below the certified one"
         )
@@ -147,53 +147,3 @@ def _check_inputs(plan: PlanFolder, question: Question, inputs: Inputs, checks: 
             is_same = used is not None and (os.path.normpath(used) == ours or used.rpartition("#")[0] == ours)
         checks.add(f"scenario {role}", is_same, f"scenario {named!r}, inputs {used!r}")
     return is_unchanged
-
-
-def _check_prices(
-    plan: PlanFolder,
-    question: Question,
-    applicants: Applicants,
-    families: Sequence[RowFamily],
-    weights: Weights,
-    checks: Checklist,
-) -> float | None:
-    """Check names and signs of the prices, recompute D(λ), and compare it with the certified bound."""
-    stated, prices = plan.certificate.get("certified_bound"), plan.certificate.get("prices")
-    if not isinstance(prices, dict):
-        checks.add(
-            "prices", stated is None and prices is None, f"are {prices!r}, certified_bound is {stated!r}"
-        )
-        return None
-    # A row without members is 0 ≤ 0 or cannot be met; its price may be left out.
-    wanted = [
-        name for family in families for name, size in zip(family.names, family.sizes, strict=True) if size
-    ]
-    absent = [name for name in wanted if name not in prices] if stated is not None else []
-    faults = price_faults(families, prices) + [f"there is no price of {name!r}" for name in absent]
-    if not checks.add(
-        "prices", not faults, "; ".join(faults) or f"{len(prices):,} prices, signs and names are right"
-    ):
-        return None
-    bound = certified_bound(question, applicants, families, prices, weights)
-    if stated is not None:
-        scale = max(abs(bound), 1e-3 * objective_scale(bound, question))
-        checks.equal("certified bound", finite(stated), bound, RELATIVE * scale)
-    return bound
-
-
-def _check_limits(
-    families: Sequence[RowFamily], measured: Measured, prices: Mapping[str, Any] | None, checks: Checklist
-) -> float:
-    """Check every row of the scenario, and return what the rows' tolerances are worth at the prices."""
-    slack = 0.0
-    for family in families:
-        left, right = family.sides(measured.measures)
-        allowed = tolerances(right)
-        check = checks.at_most if family.sense == "at_most" else checks.at_least
-        for name, ours, theirs, tolerance in zip(
-            family.names, left.tolist(), right.tolist(), allowed.tolist(), strict=True
-        ):
-            check(name if name == BUDGET else f"limit {name}", ours, theirs, tolerance)
-            price = finite(prices.get(name)) if isinstance(prices, dict) else None
-            slack += abs(price or 0.0) * (tolerance if np.isfinite(tolerance) else 0.0)
-    return slack

@@ -38,6 +38,8 @@ class LimitText:
         ``rate``: it is an annual rate.
     value
         The number.
+    factors
+        What it is the product of, each as it was read: itself; or a share and the budget.
     """
 
     name: str
@@ -47,6 +49,7 @@ class LimitText:
     sense: Sense
     kind: Kind
     value: float
+    factors: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -185,11 +188,12 @@ def _limit(block: "_Block", budget: float) -> LimitText:
     sense = given[0]
     value, is_share = block.bound(sense)
     kind: Kind = "rate" if measure == "average_rate" else "share" if is_share else "amount"
+    factors: tuple[float, ...] = (value,)
     if block.get("of", None) is not None:
         block.one_of("of", "budget")
         if kind != "share":
             block.refuse("of", "needs a share, such as 25%")
-        kind, value = "amount", value * budget
+        kind, value, factors = "amount", value * budget, (value, budget)
     where = block.below("where") if block.get("where", None) is not None else None
     return LimitText(
         name=block.text("name"),
@@ -201,6 +205,7 @@ def _limit(block: "_Block", budget: float) -> LimitText:
         sense=sense,
         kind=kind,
         value=value,
+        factors=factors,
     )  # fmt: skip
 
 

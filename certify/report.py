@@ -1,10 +1,15 @@
 """What a check found: one entry a claim of the plan, with the numbers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lendplan.certify.exact import nearest_to
+from lendplan.data.texts import Texts
+
+Number = float | Fraction
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Report:
     checks
         In the order in which they were made.
     certified_bound
-        D(λ) recomputed from the saved prices and the input tables, in the objective's unit; None where there are
-        no usable prices.
+        What no plan exceeds, recomputed from the certificate and the input tables, in the objective's unit: D(λ), or
+        the claim that the leaves prove. None where there are no usable prices, or the leaves do not prove it.
     notes
         What is proven and what is taken on trust, in words for an auditor.
     """
@@ -54,6 +59,12 @@ class Report:
     def failed(self) -> tuple[Check, ...]:
         """The checks that do not hold."""
         return tuple(check for check in self.checks if not check.passed)
+
+
+def _compared(left: Number, right: Number, off: Number, tolerance: Number, word: str) -> str:
+    """Say what was compared; fractions as the doubles nearest to them."""
+    ours, theirs = nearest_to(left), nearest_to(right)
+    return f"left {ours!r}, right {theirs!r}, {word} {nearest_to(off):.6g}, tolerance {nearest_to(tolerance):.3g}"
 
 
 @dataclass
@@ -77,14 +88,14 @@ class Checklist:
         )
         return self.add(name, excess <= tolerance, detail)
 
-    def at_most(self, name: str, left: float, right: float, tolerance: float) -> bool:
+    def at_most(self, name: str, left: Number, right: Number, tolerance: Number) -> bool:
         """Note whether left ≤ right within an absolute tolerance."""
-        detail = f"left {left!r}, right {right!r}, excess {left - right:.6g}, tolerance {tolerance:.3g}"
+        detail = _compared(left, right, left - right, tolerance, "excess")
         return self.add(name, left - right <= tolerance, detail)
 
-    def at_least(self, name: str, left: float, right: float, tolerance: float) -> bool:
+    def at_least(self, name: str, left: Number, right: Number, tolerance: Number) -> bool:
         """Note whether left ≥ right within an absolute tolerance."""
-        detail = f"left {left!r}, right {right!r}, shortfall {right - left:.6g}, tolerance {tolerance:.3g}"
+        detail = _compared(left, right, right - left, tolerance, "shortfall")
         return self.add(name, right - left <= tolerance, detail)
 
     def rows(self, name: str, is_good: NDArray[np.bool_], messages: "RowMessages") -> bool:
@@ -108,9 +119,7 @@ class RowMessages:
         What the values are called → values, (rows,).
     """
 
-    def __init__(
-        self, enterprise: Sequence[object] | NDArray[np.object_], **columns: NDArray[np.generic]
-    ) -> None:
+    def __init__(self, enterprise: Texts, **columns: Texts | NDArray[np.generic]) -> None:
         self._enterprise = enterprise
         self._columns = columns
 

@@ -3,17 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from lendplan.certify.exact import float_sum
 from lendplan.certify.question import Kind, LimitText, Question, Sense
 from lendplan.data.book import Book
 from lendplan.data.cells import cell_text
 from lendplan.data.findings import Finding, InputError, did_you_mean
 from lendplan.data.numbers import parse_number
+from lendplan.data.texts import Texts
 
 Floats = NDArray[np.float64]
 BUDGET = "budget"
@@ -33,6 +35,8 @@ class RowFamily:
         As in `LimitText`.
     group
         Row that each enterprise is a member of, −1 where it is of none, (n,).
+    factors
+        Numbers as they were read whose product `value` is; `value` alone where empty.
     """
 
     names: tuple[str, ...]
@@ -41,6 +45,12 @@ class RowFamily:
     kind: Kind
     value: float
     group: NDArray[np.int64]
+    factors: tuple[float, ...] = ()
+
+    @property
+    def exact_value(self) -> Fraction:
+        """`value` before it was rounded."""
+        return math.prod((Fraction(factor) for factor in self.factors or (self.value,)), start=Fraction(1))
 
     def sides(self, measures: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """Return both sides of each row for a plan.
@@ -58,17 +68,20 @@ class RowFamily:
         if self.kind == "rate":
             return self._sums(measures["interest"]), self.value * self._sums(measures["exposure"])
         left = self._sums(measures[self.measure])
-        right = (
-            self.value if self.kind == "amount" else self.value * math.fsum(measures[self.measure].tolist())
-        )
+        right = self.value if self.kind == "amount" else self.value * float_sum(measures[self.measure])
         return left, np.full(len(self.names), right)
 
     def _sums(self, values: Floats) -> Floats:
         """Sum by row, each correctly rounded, so that no order of the rows can hide an excess."""
-        order = np.argsort(self.group, kind="stable")
-        ends = np.searchsorted(self.group[order], np.arange(len(self.names) + 1))
-        listed = values[order].tolist()
-        return np.array([math.fsum(listed[first:last]) for first, last in pairwise(ends.tolist())])
+        return np.array([float_sum(values[members]) for members in self.members(self.group)])
+
+    def members(self, group: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return the places of each row's members in `group`, a part of `RowFamily.group` or the whole."""
+        if len(self.names) == 1:
+            return [np.flatnonzero(group == 0)]
+        order = np.argsort(group, kind="stable")
+        ends = np.searchsorted(group[order], np.arange(len(self.names) + 1))
+        return [order[first:last] for first, last in pairwise(ends.tolist())]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -76,9 +89,11 @@ class RowFamily:
         return np.bincount(self.group[self.group >= 0], minlength=len(self.names))
 
 
-def tolerances(right: Floats) -> Floats:
-    """Return by how much each row may be missed: 1e-9·max(1, |right side|)."""
-    return TOLERANCE * np.maximum(1.0, np.abs(right))
+def tolerance_of(right: float | Fraction) -> float | Fraction:
+    """Return by how much a row may be missed: 1e-9·max(1, |right side|)."""
+    if isinstance(right, Fraction):
+        return Fraction(TOLERANCE) * max(Fraction(1), abs(right))
+    return TOLERANCE * max(1.0, abs(right))
 
 
 def rows_of(question: Question, book: Book, is_eligible: NDArray[np.bool_]) -> tuple[RowFamily, ...]:
@@ -119,40 +134,36 @@ def _family(limit: LimitText, question: Question, book: Book, is_eligible: NDArr
         names: tuple[str, ...] = (limit.name,)
         group = np.where(member, 0, -1).astype(np.int64)
     else:
-        texts = _texts(_column(book, limit.by, question, limit))
-        codes, found = pd.factorize(texts[is_eligible], sort=False)
-        names = tuple(f"{limit.name}[{value}]" for value in found)
-        group = np.full(len(member), -1, dtype=np.int64)
-        group[is_eligible] = codes
-        group[~member] = -1
-    return RowFamily(names, limit.measure, limit.sense, limit.kind, limit.value, group)
+        codes, texts = _texts(_column(book, limit.by, question, limit)).coded()
+        found, first = np.unique(codes[is_eligible], return_index=True)
+        found = found[np.argsort(first)]  # in the order in which they first stand in the book
+        names = tuple(f"{limit.name}[{value}]" for value in texts[found])
+        place = np.full(len(texts), -1, dtype=np.int64)
+        place[found] = np.arange(len(found))
+        group = np.where(member, place[codes], -1)
+    return RowFamily(names, limit.measure, limit.sense, limit.kind, limit.value, group, limit.factors)
 
 
-def _column(book: Book, name: str, question: Question, limit: LimitText) -> pd.Series:
+def _column(book: Book, name: str, question: Question, limit: LimitText) -> Texts | Floats:
     ours = {theirs: ours for ours, theirs in question.columns.items()}
     for known in (name, ours.get(name)):
-        if known is not None and known in book.frame.columns:
-            column: pd.Series = book.frame[known]
-            return column
-    near = did_you_mean(name, [str(known) for known in book.frame.columns])
+        if known is not None and known in book.table:
+            return book.table.columns[known]
+    near = did_you_mean(name, book.table)
     raise InputError(Finding(f"limit {limit.name!r}: there is no column {name!r}{near}", file=book.file))
 
 
-def _texts(column: pd.Series) -> NDArray[np.object_]:
+def _texts(column: Texts | Floats) -> Texts:
     """Return a column as text; blanks are a group of their own."""
-    values = column.to_numpy()
-    if values.dtype != object:
-        values = np.array([cell_text(value) for value in values], dtype=object)
-    return np.where(np.asarray(values == "", dtype=bool), BLANK, values)
+    texts = column if isinstance(column, Texts) else Texts.of(cell_text(value) for value in column.tolist())
+    return texts.mapped(lambda text: text or BLANK) if texts.equals("").any() else texts
 
 
-def _has(column: pd.Series, wanted: tuple[str, ...]) -> NDArray[np.bool_]:
+def _has(column: Texts | Floats, wanted: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return where a column holds one of the values; numbers are compared as numbers."""
     names = {value or BLANK for value in wanted}
-    found = np.asarray(pd.Series(_texts(column), dtype=object).isin(list(names)).to_numpy(), dtype=bool)
-    if column.dtype != object:
+    found = _texts(column).isin(names)
+    if not isinstance(column, Texts):
         numbers = [parse_number(value, is_share=True) for value in wanted]
-        found = found | np.isin(
-            column.to_numpy(), [number for number in numbers if isinstance(number, float)]
-        )
+        found = found | np.isin(column, [number for number in numbers if isinstance(number, float)])
     return found

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lendplan.certify.applicants import Applicants
-from lendplan.certify.bound import Weights
+from lendplan.certify.choices import Choices
 from lendplan.certify.decisions import RELATIVE, Measured
+from lendplan.certify.exact import float_sum, nearest_to
 from lendplan.certify.question import RANGES, Question, finite
 from lendplan.certify.report import Checklist
+from lendplan.certify.sums import Sums
 
 
 def objective_scale(objective: float, question: Question) -> float:
@@ -17,39 +18,46 @@ def objective_scale(objective: float, question: Question) -> float:
 
 
 def check_summary(
-    summary: Mapping[str, Any],
-    question: Question,
-    a: Applicants,
-    m: Measured,
-    weights: Weights,
-    checks: Checklist,
+    summary: Mapping[str, Any], choices: Choices, m: Measured, sums: Sums, checks: Checklist
 ) -> float:
     """Compare every total of summary.json with the recomputed one.
+
+    Parameters
+    ----------
+    summary
+        As read.
+    choices
+        The enterprises.
+    m, sums
+        What each enterprise adds, and the sums of it.
+    checks
+        Where to note.
 
     Returns
     -------
     float
         The objective, recomputed.
     """
-    totals = {name: math.fsum(values.tolist()) for name, values in m.measures.items()}
-    objective = math.fsum([*m.value.tolist(), weights.constant])
-    revenue_scale = math.fsum(m.scale["revenue"].tolist())
+    question = choices.question
+    totals = {name: nearest_to(sums.total(name)) for name in m.measures}
+    objective = nearest_to(sums.objective())
+    revenue_scale = float_sum(m.scale["revenue"])
     scales = {
         "revenue": revenue_scale,
         "profit": revenue_scale + totals["risk"],
-        "objective": math.fsum(m.scale["value"].tolist()) + weights.magnitude,
+        "objective": float_sum(m.scale["value"]) + choices.weights.magnitude,
     }
     expected = {
         "objective": objective,
         "revenue": totals["revenue"],
         "risk": totals["risk"],
-        "profit": totals["revenue"] - totals["risk"],
+        "profit": nearest_to(sums.total("revenue") - sums.total("risk")),
         "interest": totals["interest"],
         "line": totals["line"],
         "exposure": totals["exposure"],
         "budget_used": totals[question.budget_basis],
         "funded": totals["count"],
-        "eligible": float(a.is_eligible.sum()),
+        "eligible": float(len(choices.at)),
     }
     for name, value in expected.items():
         checks.equal(

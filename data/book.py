@@ -3,16 +3,17 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from lendplan.data.bridge import release
+from lendplan.data.coltable import ColumnTable
 from lendplan.data.contracts import ENTERPRISES, NO_COLUMNS, RATINGS, conform
 from lendplan.data.findings import Finding, InputError, did_you_mean, listed
 from lendplan.data.sources import InputRecord
 from lendplan.data.tables import RawTable
+from lendplan.data.texts import Texts
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Book:
 
     Parameters
     ----------
-    frame
+    table
         One row an enterprise, in the order of the enterprises table: every column of its contract (blank: NaN
         or ''), then the further columns as text.
     line
@@ -43,7 +44,7 @@ class Book:
         What was read: role, path, hash, encoding.
     """
 
-    frame: pd.DataFrame
+    table: ColumnTable
     line: NDArray[np.int64]
     file: str
     rated_by: str | None
@@ -75,9 +76,9 @@ def assemble_book(
         With every problem of both tables at once.
     """
     findings: list[Finding] = _unknown_columns(enterprises, ratings, columns)
-    frame = rated = None
+    table = rated = None
     try:
-        frame = conform(enterprises, ENTERPRISES, columns)
+        table = conform(enterprises, ENTERPRISES, columns)
     except InputError as error:
         findings += error.findings
     if ratings is not None:
@@ -85,17 +86,18 @@ def assemble_book(
             rated = conform(ratings, _RATINGS_READ, columns)
         except InputError as error:
             findings += error.findings
-    if findings or frame is None:
+    if findings or table is None:
         raise InputError(findings)
     inputs = [enterprises.record("enterprises")]
     if ratings is not None and rated is not None:
         inputs.append(ratings.record("ratings"))
-        frame = _merge(frame, rated, ratings, columns)
-    findings = _row_findings(frame, enterprises)
+        table = _merge(table, rated, ratings, columns)
+    findings = _row_findings(table, enterprises)
     if findings:
         raise InputError(findings)
+    release()
     return Book(
-        frame=frame,
+        table=table,
         line=enterprises.line,
         file=enterprises.name,
         rated_by=None if ratings is None else ratings.name,
@@ -107,9 +109,7 @@ def _unknown_columns(
     enterprises: RawTable, ratings: RawTable | None, columns: Mapping[str, str]
 ) -> list[Finding]:
     """Refuse a name under `columns` that neither table has; the column it means would be overlooked."""
-    present = [
-        str(name) for table in (enterprises, ratings) if table is not None for name in table.frame.columns
-    ]
+    present = [name for table in (enterprises, ratings) if table is not None for name in table.columns]
     tables = enterprises.name if ratings is None else f"{enterprises.name} and {ratings.name}"
     needed = {column.name for column in ENTERPRISES.columns if column.required}
     if ratings is not None:
@@ -125,53 +125,51 @@ def _unknown_columns(
 
 
 def _merge(
-    frame: pd.DataFrame, rated: pd.DataFrame, ratings: RawTable, columns: Mapping[str, str]
-) -> pd.DataFrame:
-    ids = pd.Index(frame["enterprise"].to_numpy(), dtype=object)
-    position = ids.get_indexer(pd.Index(rated["enterprise"].to_numpy(), dtype=object))
+    book: ColumnTable, rated: ColumnTable, ratings: RawTable, columns: Mapping[str, str]
+) -> ColumnTable:
+    position = rated.texts("enterprise").positions_in(book.texts("enterprise"))
     known = position >= 0
     if not known.all():
-        strangers = listed(list(rated["enterprise"].to_numpy()[~known]))
+        strangers = listed(rated.texts("enterprise").take(~known).tolist())
         log.warning(
             "%s: %s ratings are for enterprises that the book lacks: %s",
             ratings.name,
             f"{(~known).sum():,}",
             strangers,
         )
-    unrated = len(ids) - int(known.sum())
+    unrated = book.rows - int(known.sum())
     if unrated:
         log.info("%s: no rating for %s enterprises of the book", ratings.name, f"{unrated:,}")
-    theirs = {str(name) for name in ratings.frame.columns}
-    brought = [name for name in rated if name in theirs or columns.get(str(name)) in theirs]
-    further = [str(name) for name in brought if name not in RATINGS]
+    theirs = ratings.columns
+    brought = [name for name in rated if name in theirs or columns.get(name) in theirs]
+    further = [name for name in brought if name not in RATINGS]
     if further:
         log.info("%s: further columns kept: %s", ratings.name, ", ".join(further))
-    merged: dict[str, NDArray[Any]] = {str(name): frame[name].to_numpy() for name in frame}
-    for label in brought:
-        name = str(label)
+    merged = dict(book.columns)
+    for name in brought:
         if name == "enterprise":
             continue
-        new = rated[label].to_numpy()
-        is_number = new.dtype != object
-        if name in merged:
-            values = merged[name].copy()
+        new, old = rated.columns[name], merged.get(name)
+        if isinstance(new, Texts):
+            taken = known & ~new.equals("")
+            texts = old if isinstance(old, Texts) else Texts.repeated("", book.rows)
+            merged[name] = texts.overlaid(position[taken], new.take(taken))
         else:
-            values = np.full(len(ids), np.nan) if is_number else np.full(len(ids), "", dtype=object)
-        taken = known & (~np.isnan(new) if is_number else new != "")
-        values[position[taken]] = new[taken]
-        merged[name] = values
-    series = {name: pd.Series(values, dtype=values.dtype) for name, values in merged.items()}
-    return pd.DataFrame(series, columns=pd.Index(list(series), dtype=object), copy=False)
+            taken = known & ~np.isnan(new)
+            numbers = np.full(book.rows, np.nan) if old is None or isinstance(old, Texts) else old.copy()
+            numbers[position[taken]] = new[taken]
+            merged[name] = numbers
+    return ColumnTable(merged, book.rows)
 
 
-def _row_findings(frame: pd.DataFrame, enterprises: RawTable) -> list[Finding]:
+def _row_findings(table: ColumnTable, enterprises: RawTable) -> list[Finding]:
     """Compare columns that bound one another."""
     findings: list[Finding] = []
     for low, high in _ORDERED:
-        lows, highs = frame[low].to_numpy(), frame[high].to_numpy()
+        lows, highs = table.numbers(low), table.numbers(high)
         findings += [
             Finding(
-                f"{lows[row]:.12g} is above {high} {highs[row]:.12g} of {frame['enterprise'].iloc[row]!r}",
+                f"{lows[row]:.12g} is above {high} {highs[row]:.12g} of {table.texts('enterprise')[row]!r}",
                 file=enterprises.name,
                 line=int(enterprises.line[row]),
                 key=low,

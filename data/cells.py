@@ -3,11 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from lendplan.data.bridge import arrow_numbers, numpy_of
+from lendplan.data.texts import Texts
+
+RawColumn = Any
+"""A column as it was read: an Arrow array, or an object array of cells, (rows,)."""
+
+Values = TypeVar("Values")
 
 EXACT_DIGITS = 15
 """Whole numbers of more digits are not kept exactly by a spreadsheet."""
@@ -30,29 +37,27 @@ class BadCell:
 
 
 @dataclass
-class Cells:
+class Cells(Generic[Values]):
     """A typed column, and what was found while it was read.
 
     Parameters
     ----------
     values
-        (rows,) str objects with '' for blank, or float64 with NaN for blank.
+        `Texts` with '' for blank, or float64 with NaN for blank, (rows,).
     faults
         Row positions and what is wrong there; position None stands for the whole column.
     changed
         Row position, text as it stood, text it was read as: normalised, to be logged.
     """
 
-    values: NDArray[Any]
+    values: Values
     faults: list[tuple[int | None, str]] = field(default_factory=list)
     changed: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 def is_blank(value: object) -> bool:
     """Whether a cell says nothing."""
-    return (
-        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, str) and not value.strip())
-    )
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def objects(values: list[Any]) -> NDArray[np.object_]:
@@ -86,47 +91,47 @@ def cell_text(cell: object) -> str:  # noqa: PLR0911
     return str(cell).strip()
 
 
-def texts_of(column: pd.Series) -> Cells:
+def texts_of(column: RawColumn) -> Cells[Texts]:
     """Read a column as text without surrounding blanks.
 
     Parameters
     ----------
     column
-        Text, an Arrow or numpy type, or mixed cells, (rows,).
+        An Arrow array, or mixed cells, (rows,).
 
     Returns
     -------
     Cells
-        str objects, '' where blank.
+        Text, '' where blank.
     """
     return _texts(column, _any_text)
 
 
-def ids_of(column: pd.Series) -> Cells:
+def ids_of(column: RawColumn) -> Cells[Texts]:
     """Read a column as ids: text without surrounding blanks, never a number that may have lost digits.
 
     Parameters
     ----------
     column
-        Text, whole numbers of an exact type, or a workbook's cells, (rows,).
+        An Arrow array of text or of whole numbers of an exact type, or a workbook's cells, (rows,).
 
     Returns
     -------
     Cells
-        str objects; a fault where an id is blank, a date, a truth value, or a number not kept exactly.
+        Text; a fault where an id is blank, a date, a truth value, or a number not kept exactly.
     """
-    if column.dtype != object:
+    if not isinstance(column, np.ndarray):
         import pyarrow as pa
 
-        kind = arrow(column.iloc[:0]).type
+        kind = column.type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
         is_exact = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)
         if not (is_exact or is_text(kind) or pa.types.is_null(kind)):
             message = f"holds {kind}, which may have changed the ids; store them as text"
-            return Cells(objects([""] * len(column)), [(None, message)])
+            return Cells(Texts.repeated("", len(column)), [(None, message)])
     result = _texts(column, _id_text)
-    blank = np.flatnonzero(result.values == "")
+    blank = np.flatnonzero(result.values.equals(""))
     at_fault = {row for row, _ in result.faults}
     result.faults += [
         (int(row), "is blank; every row needs an id") for row in blank if int(row) not in at_fault
@@ -156,50 +161,48 @@ def _id_text(cell: object) -> tuple[str, str]:
     return cell_text(cell), ""
 
 
-def _texts(column: pd.Series, convert: Callable[[object], tuple[str, str]]) -> Cells:
-    if column.dtype != object:
-        import pyarrow as pa
+def _texts(column: RawColumn, convert: Callable[[object], tuple[str, str]]) -> Cells[Texts]:
+    if isinstance(column, np.ndarray):
+        return _texts_of_objects(column, convert)
+    import pyarrow as pa
 
-        array = arrow(column)
-        kind = array.type
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            return Cells(objects([""] * len(array)), [(None, f"holds {kind}, and text is wanted")])
-        if pa.types.is_floating(kind):
-            known = pa.array(array.to_numpy(zero_copy_only=False), from_pandas=True)  # NaN becomes null
-            return _texts_of_arrow(known.cast(pa.large_string()))
-        if is_text(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
-            return _texts_of_arrow(array.cast(pa.large_string()))
-        return _texts_of_objects(objects(array.to_pylist()), convert)
-    return _texts_of_objects(column.to_numpy(), convert)
+    from lendplan.data.arrowtexts import texts_of_arrow
+
+    kind = column.type
+    if pa.types.is_dictionary(kind) and not is_text(kind.value_type):
+        column = column.dictionary_decode()
+        kind = column.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return Cells(Texts.repeated("", len(column)), [(None, f"holds {kind}, and text is wanted")])
+    if pa.types.is_floating(kind):
+        known = arrow_numbers(numpy_of(column), nan_is_null=True)
+        return texts_of_arrow(known.cast(pa.large_string()))
+    if is_text(kind):
+        return texts_of_arrow(column)
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        return texts_of_arrow(column.cast(pa.large_string()))
+    if pa.types.is_dictionary(kind):
+        return texts_of_arrow(column)
+    return _texts_of_objects(objects(column.to_pylist()), convert)
 
 
-def _texts_of_objects(cells: NDArray[np.object_], convert: Callable[[object], tuple[str, str]]) -> Cells:
-    result = Cells(cells.copy())
-    for row, cell in enumerate(cells):
+def _texts_of_objects(
+    cells: NDArray[np.object_], convert: Callable[[object], tuple[str, str]]
+) -> Cells[Texts]:
+    texts: list[str] = []
+    faults: list[tuple[int | None, str]] = []
+    changed: list[tuple[int, str, str]] = []
+    for row, cell in enumerate(cells.tolist()):
         if type(cell) is str:
             text = cell.strip()
-            if text != cell:
-                result.values[row] = text
-                if text:
-                    result.changed.append((row, cell, text))
-            continue
-        text, fault = convert(cell)
-        result.values[row] = text
-        if fault:
-            result.faults.append((row, fault))
-    return result
-
-
-def _texts_of_arrow(array: Any) -> Cells:
-    """Strip each value once, however often it stands there; equal values share one object."""
-    coded = array.fill_null("").dictionary_encode()
-    codes = coded.indices.to_numpy()
-    before = coded.dictionary.to_numpy(zero_copy_only=False)
-    after = objects([text.strip() for text in before])
-    result = Cells(after[codes])
-    rows = np.flatnonzero(((before != after) & (after != ""))[codes])
-    result.changed += [(int(row), str(before[codes[row]]), str(after[codes[row]])) for row in rows]
-    return result
+            if text and text != cell:
+                changed.append((row, cell, text))
+        else:
+            text, fault = convert(cell)
+            if fault:
+                faults.append((row, fault))
+        texts.append(text)
+    return Cells(Texts.of(texts), faults, changed)
 
 
 def is_text(kind: Any) -> bool:
@@ -209,13 +212,27 @@ def is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def arrow(column: pd.Series) -> Any:
-    """Return a column as one Arrow array; pandas' missing values are null, dictionaries are spelled out."""
+def one_array(column: Any) -> Any:
+    """Return an Arrow column of any number of chunks as one array."""
     import pyarrow as pa
 
-    array = pa.array(column)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # an empty one, or text beyond 2 GiB
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], type=array.type)
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    if isinstance(column, pa.ChunkedArray):
+        if column.num_chunks == 1:
+            return column.chunk(0)
+        column = column.unify_dictionaries().combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # an empty one, or text beyond 2 GiB
+        if column.num_chunks:
+            return pa.concat_arrays([_large(chunk) for chunk in column.chunks])
+        return pa.nulls(0, type=column.type)
+    return column
+
+
+def _large(array: Any) -> Any:
+    import pyarrow as pa
+
+    return array.cast(pa.large_string()) if is_text(array.type) else array
+
+
+def cells_of(column: RawColumn) -> NDArray[np.object_]:
+    """Return a column as an object array of its cells, None for what is missing, (rows,)."""
+    return column if isinstance(column, np.ndarray) else objects(column.to_pylist())

@@ -1,19 +1,24 @@
 """Churn curves: what share of a grade's customers walks away at a rate."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lendplan.data.contracts import CHURN, NO_COLUMNS, conform
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.sources import InputRecord
 from lendplan.data.tables import RawTable, read_table, table_from_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -91,22 +96,22 @@ def churn_from_frame(
 
 def _table_of(raw: RawTable, columns: Mapping[str, str], label: str | None = None) -> ChurnTable:
     raw = _without_remarks(raw, columns)
-    frame = conform(raw, CHURN, columns)
-    rates = frame.pop("rate").to_numpy()
+    table = conform(raw, CHURN, columns)
+    rates = table.numbers("rate")
     findings: list[Finding] = []
-    rate_name = columns.get("rate", "rate") if columns.get("rate") in raw.frame.columns else "rate"
+    rate_name = columns.get("rate", "rate") if columns.get("rate") in raw.columns else "rate"
     steps = np.diff(rates)
     for row in np.flatnonzero(steps <= TOLERANCE):
         word = "repeats" if abs(steps[row]) <= TOLERANCE else "is below"
         before = f"that of line {raw.line[row]}, {rates[row]:.12g}"
         message = f"{rates[row + 1]:.12g} {word} {before}; rates must increase"
         findings.append(Finding(message, file=raw.name, line=int(raw.line[row + 1]), key=rate_name))
-    grades = tuple(str(name) for name in frame.columns)
+    grades = tuple(name for name in table if name != "rate")
     if not grades:
         findings.append(Finding("needs one column a grade beside the rate", file=raw.name, line=1))
     if findings:
         raise InputError(findings)
-    churn = np.ascontiguousarray(frame.to_numpy(dtype=np.float64).T)
+    churn = np.stack([table.numbers(grade) for grade in grades])
     source = raw.record("churn")
     return ChurnTable(rates, grades, churn, source if label is None else replace(source, path=label))
 
@@ -117,12 +122,13 @@ def _without_remarks(raw: RawTable, columns: Mapping[str, str]) -> RawTable:
     from lendplan.data.numbers import numbers_of
 
     remarks = []
-    for name in raw.frame.columns:
+    for name, cells in raw.columns.items():
         if name in ("rate", columns.get("rate")):
             continue
-        has_text = bool((texts_of(raw.frame[name]).values != "").any())
-        if has_text and np.isnan(numbers_of(raw.frame[name], is_share=True).values).all():
-            remarks.append(str(name))
+        has_text = not texts_of(cells).values.equals("").all()
+        if has_text and np.isnan(numbers_of(cells, is_share=True).values).all():
+            remarks.append(name)
     if remarks:
         log.warning("%s: columns without numbers are no churn curves: %s", raw.name, ", ".join(remarks))
-    return replace(raw, frame=raw.frame.drop(columns=remarks))
+    kept = {name: cells for name, cells in raw.columns.items() if name not in remarks}
+    return replace(raw, columns=kept)

@@ -6,14 +6,15 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from lendplan.data.cells import Cells, ids_of, texts_of
+from lendplan.data.cells import Cells, RawColumn, ids_of, texts_of
+from lendplan.data.coltable import ColumnTable
 from lendplan.data.columns import ALLOCATIONS, CHURN, ENTERPRISES, RATINGS, Column, Contract
 from lendplan.data.findings import Finding, InputError, did_you_mean, listed, shown
 from lendplan.data.numbers import numbers_of
 from lendplan.data.tables import RawTable
+from lendplan.data.texts import Texts
 
 __all__ = ["ALLOCATIONS", "CHURN", "ENTERPRISES", "NO_COLUMNS", "RATINGS", "Column", "Contract", "conform"]
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 
 
-def conform(raw: RawTable, contract: Contract, columns: Mapping[str, str] = NO_COLUMNS) -> pd.DataFrame:
+def conform(raw: RawTable, contract: Contract, columns: Mapping[str, str] = NO_COLUMNS) -> ColumnTable:
     """Type a table by its contract, and check every cell.
 
     Parameters
@@ -36,9 +37,8 @@ def conform(raw: RawTable, contract: Contract, columns: Mapping[str, str] = NO_C
 
     Returns
     -------
-    pandas.DataFrame
-        (rows, columns): every column of the contract in its order, then the further ones in theirs. Text as
-        str objects with '' for blank, numbers as float64 with NaN for blank. Rows stand as in `raw`.
+    ColumnTable
+        Every column of the contract in its order, then the further ones in theirs. Rows stand as in `raw`.
 
     Raises
     ------
@@ -49,16 +49,16 @@ def conform(raw: RawTable, contract: Contract, columns: Mapping[str, str] = NO_C
     findings: list[Finding] = []
     ours = _our_names(raw, columns, findings)
     _check_presence(raw, contract, columns, ours, findings)
-    if not len(raw.frame) and not contract.may_be_empty:
+    if not raw.rows and not contract.may_be_empty:
         findings.append(Finding("has a header, but no row below it", file=file))
     by_name = {column.name: column for column in contract.columns}
-    read: dict[str, NDArray[Any]] = {}
-    for theirs in raw.frame.columns:
+    read: dict[str, Texts | NDArray[np.float64]] = {}
+    for theirs, cells_of_theirs in raw.columns.items():
         name = ours[theirs]
         if name in read:  # named twice: already a finding
             continue
         column = by_name.get(name, contract.extra)
-        cells = _read(raw.frame[theirs], column)
+        cells = _read(cells_of_theirs, column)
         read[name] = cells.values
         if column is contract.extra and not column.is_numeric:
             _log_overlooked(cells, theirs, raw)  # nobody may ever ask for this column
@@ -67,18 +67,15 @@ def conform(raw: RawTable, contract: Contract, columns: Mapping[str, str] = NO_C
         _log_changes(cells, theirs, raw)
     if findings:
         raise InputError(sorted(findings, key=lambda finding: finding.line or 0))
-    ordered: dict[str, NDArray[Any]] = {}
-    for name, column in by_name.items():
-        ordered[name] = read.pop(name) if name in read else _blank(column, len(raw.frame))
-    # Object columns are spelled out, or pandas 3 would turn them into Arrow text.
-    series = {name: pd.Series(values, dtype=values.dtype) for name, values in (ordered | read).items()}
-    return pd.DataFrame(series, columns=pd.Index(list(series), dtype=object), copy=False)
+    ordered = {
+        name: read.pop(name) if name in read else _blank(column, raw.rows) for name, column in by_name.items()
+    }
+    return ColumnTable(ordered | read, raw.rows)
 
 
 def _our_names(raw: RawTable, columns: Mapping[str, str], findings: list[Finding]) -> dict[str, str]:
     """Return their column name → ours, for each column of the table."""
-    theirs_all = [str(name) for name in raw.frame.columns]
-    ours = {theirs: theirs for theirs in theirs_all}
+    ours = {theirs: theirs for theirs in raw.columns}
     taken: dict[str, str] = {}
     for name, theirs in columns.items():
         if theirs not in ours:
@@ -140,35 +137,33 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter not in " -_")
 
 
-def _read(series: pd.Series, column: Column) -> Cells:
+def _read(cells: RawColumn, column: Column) -> Cells[Texts] | Cells[NDArray[np.float64]]:
     if column.is_numeric:
-        return numbers_of(series, is_share=column.kind == "fraction")
-    return ids_of(series) if column.kind == "id" else texts_of(series)
+        return numbers_of(cells, is_share=column.kind == "fraction")
+    return ids_of(cells) if column.kind == "id" else texts_of(cells)
 
 
-def _blank(column: Column, rows: int) -> NDArray[Any]:
-    return np.full(rows, np.nan) if column.is_numeric else np.full(rows, "", dtype=object)
+def _blank(column: Column, rows: int) -> Texts | NDArray[np.float64]:
+    # One number seen as many: a column that nobody brought takes no room.
+    return np.broadcast_to(np.float64(np.nan), (rows,)) if column.is_numeric else Texts.repeated("", rows)
 
 
-def _column_findings(cells: Cells, column: Column, key: str, raw: RawTable) -> list[Finding]:
+def _column_findings(
+    cells: Cells[Texts] | Cells[NDArray[np.float64]], column: Column, key: str, raw: RawTable
+) -> list[Finding]:
     faults = list(cells.faults)
     at_fault = {row for row, _ in faults}
-    if column.is_numeric:
-        faults += _range_faults(cells.values, column)
-    elif column.kind == "id":
-        faults += _repeated(cells.values, raw)
-    elif column.kind == "choice":
-        known = np.isin(cells.values, [*column.choices, ""])
-        faults += [
-            (
-                int(row),
-                f"{shown(cells.values[row])} is none of {column.range}"
-                f"{did_you_mean(cells.values[row], column.choices)}",
-            )
-            for row in np.flatnonzero(~known)
-        ]
+    values = cells.values
+    if not isinstance(values, Texts):
+        faults += _range_faults(values, column)
+        blank = np.isnan(values)
+    else:
+        if column.kind == "id":
+            faults += _repeated(values, raw)
+        elif column.kind == "choice":
+            faults += _unknown_choices(values, column)
+        blank = values.equals("") if column.filled else np.zeros(0, dtype=bool)
     if column.filled and column.kind != "id" and None not in at_fault:
-        blank = np.isnan(cells.values) if column.is_numeric else cells.values == ""
         faults += [
             (int(row), "is blank; a value is needed")
             for row in np.flatnonzero(blank)
@@ -177,6 +172,16 @@ def _column_findings(cells: Cells, column: Column, key: str, raw: RawTable) -> l
     return [
         Finding(message, file=raw.name, line=1 if row is None else int(raw.line[row]), key=key)
         for row, message in faults
+    ]
+
+
+def _unknown_choices(values: Texts, column: Column) -> list[tuple[int | None, str]]:
+    return [
+        (
+            int(row),
+            f"{shown(values[row])} is none of {column.range}{did_you_mean(values[row], column.choices)}",
+        )
+        for row in np.flatnonzero(~values.isin([*column.choices, ""]))
     ]
 
 
@@ -212,22 +217,19 @@ def _likely_fraction(value: float, column: Column) -> str:
     return f"; did you mean {written} or {value / (100 if value <= 100 else 10_000):.12g}?"
 
 
-def _repeated(ids: NDArray[np.object_], raw: RawTable) -> list[tuple[int | None, str]]:
-    index = pd.Index(ids, dtype=object)
-    again = np.flatnonzero(index.duplicated(keep="first") & (ids != ""))
+def _repeated(ids: Texts, raw: RawTable) -> list[tuple[int | None, str]]:
+    again = ids.repeats()
     if not again.size:
         return []
-    first = {str(ids[row]): row for row in np.flatnonzero(index.duplicated(keep=False))[::-1]}
+    wanted = ids.take(again)
+    first = wanted.positions_in(ids)
     return [
-        (
-            int(row),
-            f"{shown(ids[row])} stands in line {raw.line[first[str(ids[row])]]} already; ids are unique",
-        )
-        for row in again
+        (int(row), f"{shown(text)} stands in line {raw.line[before]} already; ids are unique")
+        for row, text, before in zip(again, wanted, first, strict=True)
     ]
 
 
-def _log_changes(cells: Cells, key: str, raw: RawTable) -> None:
+def _log_changes(cells: Cells[Any], key: str, raw: RawTable) -> None:
     if cells.changed:
         row, before, after = cells.changed[0]
         log.info(
@@ -241,7 +243,7 @@ def _log_changes(cells: Cells, key: str, raw: RawTable) -> None:
         )
 
 
-def _log_overlooked(cells: Cells, key: str, raw: RawTable) -> None:
+def _log_overlooked(cells: Cells[Any], key: str, raw: RawTable) -> None:
     if cells.faults:
         row, message = cells.faults[0]
         line = 1 if row is None else raw.line[row]

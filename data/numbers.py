@@ -1,16 +1,28 @@
 """Numbers out of cells: full-width digits and thousands separators normalised, `%` and `bp` read, the rest refused."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from lendplan.data.cells import BadCell, Cells, arrow, cell_text, is_blank, is_text
+from lendplan.data.bridge import (
+    SMALL,
+    arrow_numbers,
+    is_missing,
+    kernels,
+    numpy_of,
+    packed_bytes,
+    strings_of,
+)
+from lendplan.data.cells import BadCell, Cells, RawColumn, cell_text, is_blank, is_text, objects
 from lendplan.data.findings import shown
 
-PLAIN = re.compile(r"[0-9eE.+\-]*")
+Floats = NDArray[np.float64]
+
+PLAIN = b"0123456789eE.+-"
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
 SHARE = re.compile(r"(?P<number>.*?)\s*(?P<unit>%|bps?)", re.IGNORECASE | re.DOTALL)
@@ -58,13 +70,13 @@ def parse_number(text: str, *, is_share: bool) -> float | str:
     return number if np.isfinite(number) else f"{shown(text)} is beyond the range of numbers"
 
 
-def numbers_of(column: pd.Series, *, is_share: bool) -> Cells:
+def numbers_of(column: RawColumn, *, is_share: bool) -> Cells[Floats]:
     """Read a column as numbers.
 
     Parameters
     ----------
     column
-        Text, an Arrow or numpy type, or mixed cells, (rows,).
+        An Arrow array, or mixed cells, (rows,).
     is_share
         Whether ``4%`` and ``400bp`` are understood.
 
@@ -73,49 +85,106 @@ def numbers_of(column: pd.Series, *, is_share: bool) -> Cells:
     Cells
         float64, NaN where blank or at fault.
     """
-    if column.dtype == object:
-        return _numbers_of_objects(column.to_numpy(), is_share)
+    if isinstance(column, np.ndarray):
+        return _numbers_of_objects(column, is_share)
     import pyarrow as pa
 
-    array = arrow(column)
-    kind = array.type
-    rows = len(array)
+    from lendplan.data.arrowtexts import code_numbers
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        if is_text(kind.value_type):
+            texts = strings_of(column.dictionary)
+            return _numbers_of_codes(code_numbers(column.indices, len(texts)), texts, is_share)
+        column = column.dictionary_decode()
+        kind = column.type
+    rows = len(column)
     if pa.types.is_null(kind):
         return Cells(np.full(rows, np.nan))
     if is_text(kind):
-        texts = array.cast(pa.large_string()).fill_null("").to_numpy(zero_copy_only=False)
-        return _numbers_of_text(texts, is_share)
+        return _numbers_of_text(column, is_share)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return Cells(np.full(rows, np.nan), [(None, f"holds {kind}, and numbers are wanted")])
-    is_null = array.is_null().to_numpy(zero_copy_only=False)
-    values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    values = np.array(values, dtype=np.float64)
-    odd = np.flatnonzero(~np.isfinite(values) & ~is_null)
+    values = numpy_of(column if pa.types.is_float64(kind) else column.cast(pa.float64(), safe=False))
+    odd = np.flatnonzero(~np.isfinite(values) & ~is_missing(column))
     faults: list[tuple[int | None, str]] = [
         (int(row), f"{values[row]} is no number; leave the cell blank where there is no value") for row in odd
     ]
-    values[odd] = np.nan
+    if odd.size:
+        values = values.copy()
+        values[odd] = np.nan
     return Cells(values, faults)
 
 
-def _numbers_of_text(texts: NDArray[np.object_], is_share: bool) -> Cells:
-    """Read text all at once where every cell is plain, cell by cell where it is not."""
-    values = np.full(len(texts), np.nan)
-    filled = np.flatnonzero(texts != "")
-    plain = texts[filled]
-    if PLAIN.fullmatch("".join(plain)):
-        try:
-            with np.errstate(over="ignore"):
-                values[filled] = plain.astype(np.float64)
-        except ValueError:
-            pass
-        else:
-            if np.isfinite(values[filled]).all():
-                return Cells(values)
-    return _numbers_of_objects(texts, is_share)
+def _numbers_of_text(array: Any, is_share: bool) -> Cells[Floats]:
+    """Read an Arrow array of text all at once where every cell is plain, else each distinct text."""
+    from lendplan.data.arrowtexts import large
+
+    if len(array) < SMALL:
+        return _numbers_of_objects(objects(strings_of(array)), is_share)
+    array = large(array).fill_null("")
+    plain = plain_numbers(array)
+    if plain is not None:
+        return Cells(plain)
+    coded = array.dictionary_encode()
+    return _numbers_of_codes(numpy_of(coded.indices), strings_of(coded.dictionary), is_share)
 
 
-def _numbers_of_objects(cells: NDArray[np.object_], is_share: bool) -> Cells:
+def plain_numbers(array: Any) -> Floats | None:
+    """Return text as numbers, NaN for '', where it has digits, points, signs and exponents alone; None otherwise.
+
+    Parameters
+    ----------
+    array
+        An Arrow array of large strings without nulls, (rows,).
+
+    Notes
+    -----
+    Arrow's conversion rounds to the nearest float, as Python's does, and takes no text of these letters that
+    Python does not take.
+    """
+    import pyarrow as pa
+
+    ends, letters = packed_bytes(array)
+    if len(array) and ends[-1] > ends[0]:
+        is_plain = np.zeros(256, dtype=bool)
+        is_plain[list(PLAIN)] = True
+        if not is_plain[letters[ends[0] : ends[-1]]].all():
+            return None
+    is_blank = ends[1:] == ends[:-1]
+    if is_blank.any():
+        array = kernels().if_else(arrow_numbers(is_blank), pa.scalar(None, pa.large_string()), array)
+    try:
+        values: Floats = numpy_of(array.cast(pa.float64()))
+    except pa.ArrowInvalid:
+        return None
+    return values if np.isfinite(values[~is_blank]).all() else None
+
+
+def _numbers_of_codes(codes: NDArray[np.int32], texts: list[str], is_share: bool) -> Cells[Floats]:
+    """Read each distinct text once; a code beyond them is blank."""
+    read = _numbers_of_objects(objects([*texts, ""]), is_share)
+    result = Cells(read.values[codes])
+    faults = {code: message for code, message in read.faults if code is not None}
+    changed = {code: texts for code, *texts in read.changed}
+    for row in _rows_with(codes, faults):
+        result.faults.append((row, faults[int(codes[row])]))
+    for row in _rows_with(codes, changed):
+        before, after = changed[int(codes[row])]
+        result.changed.append((row, before, after))
+    return result
+
+
+def _rows_with(codes: NDArray[Any], told: Mapping[int, object]) -> list[int]:
+    """Return the rows whose code is told of."""
+    if not told:
+        return []
+    is_told = np.zeros(int(codes.max(initial=0)) + 1, dtype=bool)
+    is_told[[code for code in told if code < len(is_told)]] = True
+    return [int(row) for row in np.flatnonzero(is_told[codes])]
+
+
+def _numbers_of_objects(cells: NDArray[np.object_], is_share: bool) -> Cells[Floats]:
     result = Cells(np.full(len(cells), np.nan))
     for row, cell in enumerate(cells):
         if isinstance(cell, str):

@@ -3,14 +3,18 @@
 import csv
 import io
 import re
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from lendplan.data.cells import RawColumn
 from lendplan.data.findings import Finding, InputError, listed, shown
+from lendplan.data.texts import strings
+
+LARGE = 131_072
+"""Bytes from which on a file is worth the import of Arrow; in what is smaller no cell is too long for `csv`."""
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars", "，": "full-width commas", "、": "、"}
 
@@ -44,20 +48,24 @@ def check_header(names: list[str], file: str) -> list[str]:
     return names
 
 
-def parse_separated(text: str, path: Path) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+def parse_separated(
+    data: bytes, path: Path, numbers: Collection[str] = ()
+) -> tuple[dict[str, RawColumn], NDArray[np.int64]]:
     """Read comma-separated text (RFC 4180; lines may end in LF, CRLF or CR).
 
     Parameters
     ----------
-    text
-        The file's text.
+    data
+        The file's text in UTF-8, without a byte order mark.
     path
         Its name, for messages.
+    numbers
+        Columns that may come as numbers.
 
     Returns
     -------
-    frame
-        Every cell as text, (rows, columns). Rows without any content are left out.
+    columns
+        Name → every cell as text, (rows,). Rows without any content are left out.
     line
         Line of the file each row starts on, (rows,).
 
@@ -67,10 +75,10 @@ def parse_separated(text: str, path: Path) -> tuple[pd.DataFrame, NDArray[np.int
         If the text is empty, separated by something else, ragged, or a quote is not closed.
     """
     file = str(path)
-    if not text.strip("\ufeff \t\r\n"):
+    match = re.match(rb"[^\r\n]*", data)
+    first = match[0].decode() if match else ""
+    if not first.strip("\ufeff \t") and not data.decode().strip("\ufeff \t\r\n"):
         raise InputError(Finding("is empty; a table begins with a line of column names", file=file))
-    match = re.match(r"[^\r\n]*", text)
-    first = match[0] if match else ""
     if first.strip().strip('"').startswith("sep="):
         raise InputError(Finding("'sep=' is for Excel alone; delete this line", file=file, line=1))
     if "," not in first:
@@ -78,61 +86,16 @@ def parse_separated(text: str, path: Path) -> tuple[pd.DataFrame, NDArray[np.int
         if found in first:
             message = f"columns are separated by {SEPARATORS[found]}; save the table with commas"
             raise InputError(Finding(message, file=file, line=1))
-    if '"' not in text:
-        fast = _parse_unquoted(text, first, file)
+    if len(data) > LARGE:
+        from lendplan.data.largecsv import parse_large
+
+        fast = parse_large(data, file, numbers)
         if fast is not None:
             return fast
-    return _parse_quoted(text, file)
+    return _parse_row_by_row(data.decode(), file)
 
 
-def _parse_unquoted(text: str, first: str, file: str) -> tuple[pd.DataFrame, NDArray[np.int64]] | None:
-    """Read text without quotes at once; None where a line calls for the careful reader."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    data = text.encode()
-    octets = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(octets == ord("\n"))
-    if not data.endswith(b"\n"):
-        ends = np.append(ends, len(data))
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    commas = np.diff(np.searchsorted(np.flatnonzero(octets == ord(",")), ends), prepend=0)
-    lengths = ends - starts
-    names = first.split(",")
-    width = len(names)
-    is_empty = lengths == 0
-    if is_empty[0] or not bool(np.all(is_empty | (commas == width - 1))):
-        return None
-    names = check_header(names, file)
-    rows = np.flatnonzero(~is_empty)[1:]
-    line = (rows + 1).astype(np.int64)
-    if rows.size == 0:
-        return pd.DataFrame({name: np.empty(0, dtype=object) for name in names}), line
-    keys = [str(position) for position in range(width)]
-    table = arrow_csv.read_csv(
-        pa.BufferReader(memoryview(data)[int(starts[rows[0]]) :]),
-        read_options=arrow_csv.ReadOptions(
-            column_names=keys, block_size=int(max(1 << 22, 2 * lengths.max() + 2))
-        ),
-        parse_options=arrow_csv.ParseOptions(quote_char=False, ignore_empty_lines=True),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types={key: pa.large_string() for key in keys}, strings_can_be_null=False
-        ),
-    )
-    if table.num_rows != rows.size:  # the two readers disagree on what a line is: let the careful one decide
-        return None
-    # A row of commas and spaces alone is blank.
-    said = ~np.isin(octets, np.frombuffer(b", \t\r\n", dtype=np.uint8))
-    kept = np.maximum.reduceat(said, starts)[rows]
-    if not kept.all():
-        table, line = table.filter(pa.array(kept)), line[kept]
-    frame: pd.DataFrame = table.rename_columns(names).to_pandas(types_mapper=pd.ArrowDtype)
-    return frame, line
-
-
-def _parse_quoted(text: str, file: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+def _parse_row_by_row(text: str, file: str) -> tuple[dict[str, RawColumn], NDArray[np.int64]]:
     """Read text row by row, minding quotes and line breaks within them."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     findings: list[Finding] = []
@@ -160,17 +123,9 @@ def _parse_quoted(text: str, file: str) -> tuple[pd.DataFrame, NDArray[np.int64]
         findings.append(Finding(message, file=file, line=start))
     if findings:
         raise InputError(findings)
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    frame = pd.DataFrame(
-        {name: _objects(cells) for name, cells in zip(names, columns, strict=True)}, columns=pd.Index(names)
-    )
-    return frame, np.array(line, dtype=np.int64)
-
-
-def _objects(cells: tuple[str, ...]) -> NDArray[np.object_]:
-    array = np.empty(len(cells), dtype=object)
-    array[:] = cells
-    return array
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    read = {name: strings(list(cells)) for name, cells in zip(names, columns, strict=True)}
+    return read, np.array(line, dtype=np.int64)
 
 
 def _ragged(cells: list[str], names: list[str], file: str, line: int) -> Finding:

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES = 2 << 30
 """Largest file that is read, in bytes."""
+_PIECE = 1 << 22
+"""Bytes that are decoded together."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,33 @@ def _nearest_file(path: Path) -> str:
         return "; its folder does not exist either"
 
 
+def parquet_files(folder: Path) -> list[Path]:
+    """Return the files of a table that is a folder, in the order of their names; hidden ones are none of it.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    found = [one for one in folder.iterdir() if one.suffix.lower() == ".parquet" and one.name[0] not in "._"]
+    if not found:
+        _refuse(folder, "is a folder without .parquet files")
+    return sorted(found, key=lambda one: one.name)
+
+
 def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal.
+    """Return the SHA-256 of a file's bytes in hexadecimal; of a table that is a folder that of its files' lines.
+
+    There is a line for each file: its name, a space, its hash.
 
     Raises
     ------
     InputError
         If the file cannot be read.
     """
+    if Path(path).is_dir():
+        lines = "".join(f"{file.name} {sha256_of(file)}\n" for file in parquet_files(Path(path)))
+        return hashlib.sha256(lines.encode()).hexdigest()
     try:
         with Path(path).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -173,6 +194,31 @@ def decode(data: bytes, path: Path) -> tuple[str, str]:
     line = fault.object.count(b"\n", 0, fault.start) + 1
     byte = fault.object[fault.start]
     _refuse(path, f"byte 0x{byte:02x} is neither UTF-8, UTF-16 nor GB18030; save the file as UTF-8", line)
+
+
+def utf8_of(data: bytes, path: Path) -> tuple[bytes, str]:
+    """Return a text file's bytes as UTF-8 without a mark, and the encoding they came in.
+
+    What is UTF-8 already is looked through piece by piece, so that a large file stands in memory once.
+
+    Raises
+    ------
+    InputError
+        As `decode` does.
+    """
+    start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+    reader = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(data)
+    try:
+        for first in range(start, len(data), _PIECE):
+            reader.decode(view[first : first + _PIECE], final=first + _PIECE >= len(data))
+        is_utf8 = b"\0" not in data
+    except UnicodeDecodeError:
+        is_utf8 = False
+    if is_utf8 and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return (data[start:], "utf-8-sig") if start else (data, "utf-8")
+    text, encoding = decode(data, path)
+    return text.encode("utf-8"), encoding
 
 
 def read_text(path: str | Path, max_bytes: int = MAX_BYTES) -> SourceText:

@@ -1,24 +1,26 @@
 """One reader for every kind of table: comma-separated text, Parquet, workbooks, data frames."""
 
+from __future__ import annotations
+
 import hashlib
-import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lendplan.data.archives import COMPOUND_FILE
-from lendplan.data.cells import texts_of
+from lendplan.data.cells import RawColumn, cells_of, one_array, texts_of
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.separated import check_header, parse_separated
-from lendplan.data.sources import InputRecord, decode, read_bytes
-from lendplan.data.workbooks import read_sheet
+from lendplan.data.sources import InputRecord, read_bytes, utf8_of
+from lendplan.data.texts import strings
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import pandas as pd
 
 WITH_SHEET = re.compile(r"(?P<path>.+\.xls[xm])#(?P<sheet>.+)", re.IGNORECASE | re.DOTALL)
 
@@ -47,8 +49,9 @@ class RawTable:
         Of the file's bytes; of the content where the table came as a data frame.
     encoding
         Of a text file, else None.
-    frame
-        Its columns, (rows, columns): text from text files, Arrow types from Parquet, cells from workbooks.
+    columns
+        Name → column, (rows,): Arrow's arrays from Parquet, from large text files and from data frames, else cells:
+        text from text files, what it is from workbooks; None is missing.
     line
         File's line or sheet's row of each row, (rows,); the header is 1.
     """
@@ -57,13 +60,26 @@ class RawTable:
     sheet: str | None
     sha256: str
     encoding: str | None
-    frame: pd.DataFrame
+    columns: Mapping[str, RawColumn]
     line: NDArray[np.int64]
 
     @property
     def name(self) -> str:
         """The table as the user would name it, for messages."""
         return str(self.path) if self.sheet is None else f"{self.path}#{self.sheet}"
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.line)
+
+    def cells(self, name: str) -> NDArray[np.object_]:
+        """Return a column's cells as Python objects, None for what is missing, (rows,)."""
+        return cells_of(self.columns[name])
+
+    def without_cells(self) -> RawTable:
+        """Return what is known of the table, and nothing of what stood in it."""
+        return replace(self, columns={}, line=np.empty(0, dtype=np.int64))
 
     def record(self, role: str) -> InputRecord:
         """Return what manifest and certificate keep of this table."""
@@ -78,13 +94,16 @@ def split_sheet(source: str | Path) -> tuple[Path, str | None]:
     return Path(match["path"]), match["sheet"]
 
 
-def read_table(source: str | Path) -> RawTable:
+def read_table(source: str | Path, numbers: Collection[str] = ()) -> RawTable:
     """Read a table.
 
     Parameters
     ----------
     source
-        A ``.csv``, ``.parquet`` or ``.xlsx`` file, or ``file.xlsx#Sheet``.
+        A ``.csv``, ``.parquet`` or ``.xlsx`` file, ``file.xlsx#Sheet``, or a folder of ``.parquet`` files.
+    numbers
+        Columns that are wanted as numbers alone: in a large text file they are turned into such as they are read,
+        where every cell is plain, so that their text takes no room.
 
     Returns
     -------
@@ -98,6 +117,10 @@ def read_table(source: str | Path) -> RawTable:
     path, sheet = split_sheet(source)
     kind = path.suffix.lower()
     file = str(path)
+    if path.is_dir():
+        from lendplan.data.datasets import read_folder_of_parquet
+
+        return read_folder_of_parquet(path)
     if kind not in {".csv", ".parquet", ".xlsx", ".xlsm"}:
         raise InputError(Finding(_other_kind(kind), file=file))
     data = read_bytes(path)
@@ -107,14 +130,17 @@ def read_table(source: str | Path) -> RawTable:
     encoding = None
     if kind == ".csv":
         _refuse_disguise(data, file)
-        text, encoding = decode(data, path)
-        del data
-        frame, line = parse_separated(text, path)
+        data, encoding = utf8_of(data, path)
+        columns, line = parse_separated(data, path, numbers)
     elif kind == ".parquet":
-        frame, line = _read_parquet(data, file)
+        from lendplan.data.parquet import read_parquet
+
+        columns, line = read_parquet(data, file, MAX_CELLS)
     else:
-        frame, line, sheet = read_sheet(data, path, sheet)
-    return RawTable(path, sheet, digest, encoding, frame, line)
+        from lendplan.data.workbooks import read_sheet
+
+        columns, line, sheet = read_sheet(data, path, sheet)
+    return RawTable(path, sheet, digest, encoding, columns, line)
 
 
 def _other_kind(kind: str) -> str:
@@ -130,29 +156,6 @@ def _refuse_disguise(data: bytes, file: str) -> None:
     for magic, kind in DISGUISES.items():
         if data.startswith(magic):
             raise InputError(Finding(f"is {kind}, though it is called .csv", file=file))
-
-
-def _read_parquet(data: bytes, file: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        stored = parquet.ParquetFile(pa.BufferReader(data))
-        if stored.metadata.num_rows * stored.metadata.num_columns > MAX_CELLS:
-            raise InputError(
-                Finding(f"holds more than {MAX_CELLS:,} cells, the most that is read", file=file)
-            )
-        table = stored.read()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(Finding(f"is no readable Parquet file: {reason}", file=file)) from error
-    names = check_header(list(table.column_names), file)
-    # pandas keeps its row labels as a column of this name; they are no part of the table.
-    kept = [position for position, name in enumerate(names) if not re.fullmatch(r"__index_level_\d+__", name)]
-    table = table.select(kept).rename_columns([names[position] for position in kept])
-    # Arrow types tell a missing value from NaN, which numpy floats do not.
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
-    return frame, np.arange(2, len(frame) + 2, dtype=np.int64)
 
 
 def table_from_frame(frame: pd.DataFrame, name: str) -> RawTable:
@@ -180,17 +183,40 @@ def table_from_frame(frame: pd.DataFrame, name: str) -> RawTable:
     names = check_header([str(column) for column in frame.columns], name)
     frame = frame.set_axis(names, axis=1).reset_index(drop=True)
     line = np.arange(2, len(frame) + 2, dtype=np.int64)
-    return RawTable(Path(name), None, _content_hash(frame), None, frame, line)
+    columns = {str(label): _column_of(frame[label]) for label in frame.columns}
+    return RawTable(Path(name), None, _content_hash(frame), None, columns, line)
 
 
-def as_csv(table: RawTable) -> bytes:
-    """Return a table as a CSV file that is read as the same table, each cell as the text it stands for."""
-    texts = {name: texts_of(table.frame[name]).values for name in table.frame.columns}
-    return pd.DataFrame(texts).to_csv(index=False, lineterminator="\n").encode("utf-8")
+def table_from_cells(cells: Mapping[str, list[str]], name: str) -> RawTable:
+    """Take columns of text as a table; its lines count as in `table_from_frame`, and it has no hash."""
+    columns = {key: strings(texts) for key, texts in cells.items()}
+    rows = max((len(column) for column in columns.values()), default=0)
+    return RawTable(Path(name), None, "", None, columns, np.arange(2, rows + 2, dtype=np.int64))
+
+
+def _column_of(series: pd.Series) -> RawColumn:
+    """Take a column of a data frame: cells where it holds objects, else an Arrow array."""
+    if series.dtype == object:
+        cells: NDArray[np.object_] = series.to_numpy().copy()
+        cells[series.isna().to_numpy(dtype=bool)] = None
+        return cells
+    import pyarrow as pa
+
+    return one_array(pa.array(series))
+
+
+def as_csv(columns: Mapping[str, RawColumn]) -> bytes:
+    """Return columns as a CSV file that is read as the same table, each cell as the text it stands for."""
+    from lendplan.data import csvwriting
+
+    texts = [texts_of(column).values for column in columns.values()]
+    return csvwriting.header(list(columns)) + csvwriting.rows(texts)
 
 
 def _content_hash(frame: pd.DataFrame) -> str:
     """Return the SHA-256 over names and values, column by column."""
+    import pandas as pd
+
     digest = hashlib.sha256()
     for name in frame.columns:
         column = frame[name]

@@ -7,7 +7,6 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lendplan.data.archives import DAMAGE, Parts, open_parts
@@ -30,7 +29,9 @@ UNCOUNTED = re.compile(
 LETTERS, DIGITS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789"
 
 
-def read_sheet(data: bytes, path: Path, sheet: str | None) -> tuple[pd.DataFrame, NDArray[np.int64], str]:
+def read_sheet(
+    data: bytes, path: Path, sheet: str | None
+) -> tuple[dict[str, NDArray[np.object_]], NDArray[np.int64], str]:
     """Read one sheet of a workbook; its header stands in row 1.
 
     Parameters
@@ -44,8 +45,8 @@ def read_sheet(data: bytes, path: Path, sheet: str | None) -> tuple[pd.DataFrame
 
     Returns
     -------
-    frame
-        Cells as they are stored, (rows, columns): str, float, bool, date, or BadCell for an error and for a
+    columns
+        Name → cells as they are stored, (rows,): str, float, bool, date, or BadCell for an error and for a
         formula that was never calculated; '' for blank. Rows without any content are left out.
     line
         Row of the sheet, (rows,).
@@ -74,8 +75,8 @@ def read_sheet(data: bytes, path: Path, sheet: str | None) -> tuple[pd.DataFrame
     for (row, column), cell in bad.items():
         if row <= len(rows) and column <= len(rows[row - 1]):
             rows[row - 1][column - 1] = cell
-    frame, line = _table_of(rows, where)
-    return frame, line, sheet
+    columns, line = _table_of(rows, where)
+    return columns, line, sheet
 
 
 def _choose_sheet(names: list[str], sheet: str | None, file: str) -> str:
@@ -150,7 +151,7 @@ def _is_blank(cell: object) -> bool:
     return isinstance(cell, str) and not cell.strip()
 
 
-def _table_of(rows: list[list[Any]], where: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+def _table_of(rows: list[list[Any]], where: str) -> tuple[dict[str, NDArray[np.object_]], NDArray[np.int64]]:
     """Split off the header; leave out rows without any content, and nameless columns without any."""
     if not rows or all(_is_blank(cell) for row in rows for cell in row):
         raise InputError(Finding("is empty; a table begins with a row of column names", file=where))
@@ -171,5 +172,5 @@ def _table_of(rows: list[list[Any]], where: str) -> tuple[pd.DataFrame, NDArray[
             names.append(name)
             columns.append(cells)
     names = check_header(names, where)
-    frame = pd.DataFrame(dict(zip(names, columns, strict=True)), columns=pd.Index(names, dtype=object))
-    return frame, np.array([number for number, _ in body], dtype=np.int64)
+    line = np.array([number for number, _ in body], dtype=np.int64)
+    return dict(zip(names, columns, strict=True)), line

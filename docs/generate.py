@@ -93,9 +93,9 @@ def _options(params: list[Any]) -> str:
 # ------------------------------------------------------------------------------------------------- scenario
 def scenario_page() -> str:
     """Return the reference of the scenario file."""
-    from lendplan.scenario.schema import Settings
+    from lendplan.scenario.editorschema import described_schema
 
-    schema = Settings.model_json_schema()
+    schema = described_schema()
     parts = [
         _NOTE,
         "# The scenario file",

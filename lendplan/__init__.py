@@ -19,11 +19,14 @@ if TYPE_CHECKING:
         NoPlanError,
         OutputError,
     )
+    from lendplan.explanation import Explanation
     from lendplan.plan import Plan
+    from lendplan.planfolder import WrittenPlan, explain, read_plan
+    from lendplan.quotation import Quote
     from lendplan.run import Scenario, from_frames, load
     from lendplan.score import Score
 
-# Loaded on first use: `import lendplan` and `optimize --help` need neither pandas nor a solver.
+# Loaded on first use: `import lendplan` and `optimize --help` need neither tables nor a solver.
 _HOME = {
     "Finding": "lendplan.data.findings",
     "InputError": "lendplan.data.findings",
@@ -33,15 +36,21 @@ _HOME = {
     "LendplanError": "lendplan.errors",
     "NoPlanError": "lendplan.errors",
     "OutputError": "lendplan.errors",
+    "Explanation": "lendplan.explanation",
     "Plan": "lendplan.plan",
+    "Quote": "lendplan.quotation",
     "Scenario": "lendplan.run",
     "Score": "lendplan.score",
+    "WrittenPlan": "lendplan.planfolder",
+    "explain": "lendplan.planfolder",
     "from_frames": "lendplan.run",
     "load": "lendplan.run",
+    "read_plan": "lendplan.planfolder",
 }
 
 __all__ = [
     "CheckFailedError",
+    "Explanation",
     "Finding",
     "InfeasibleError",
     "InputError",
@@ -50,10 +59,14 @@ __all__ = [
     "NoPlanError",
     "OutputError",
     "Plan",
+    "Quote",
     "Scenario",
     "Score",
+    "WrittenPlan",
+    "explain",
     "from_frames",
     "load",
+    "read_plan",
 ]
 
 

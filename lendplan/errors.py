@@ -39,6 +39,12 @@ class NoPlanError(LendplanError):
     exit_code = NO_PLAN
 
 
+class ClusterError(LendplanError):
+    """The machines of a cluster were lost before there was a plan."""
+
+    exit_code = NO_PLAN
+
+
 class CheckFailedError(LendplanError):
     """The answer did not pass the independent check; nothing of it is kept."""
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from lendplan.data.book import Book, assemble_book
 from lendplan.data.churn import ChurnTable, churn_from_frame, read_churn
@@ -24,17 +22,29 @@ from lendplan.models.problem import Problem, Row
 from lendplan.scenario import Limit, Settings
 from lendplan.scrutiny import Locate, contradicting_shares, lines_of_nothing, tell_oddities
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The input tables as they were read."""
+    """The input tables as they were read; of files, the cells are let go of as soon as the book is made of them."""
 
     enterprises: RawTable
     ratings: RawTable | None
     churn: ChurnTable
     framed: frozenset[str] = frozenset()  # the roles of those that came as data frames
+
+    def without_cells(self) -> Tables:
+        """Return the same without the cells of files."""
+
+        def kept(role: str, table: RawTable) -> RawTable:
+            return table if role in self.framed else table.without_cells()
+
+        ratings = None if self.ratings is None else kept("ratings", self.ratings)
+        return replace(self, enterprises=kept("enterprises", self.enterprises), ratings=ratings)
 
 
 @dataclass(frozen=True)
@@ -129,17 +139,17 @@ def build_case(
     """
     started = time.perf_counter()
     findings: list[Finding] = []
-    rates = _rates(settings, tables.churn, findings, locate)
+    rates = rates_of(settings, tables.churn, findings, locate)
     book = _book(settings, tables, findings)
     if book is None or rates is None:
         raise InputError(findings)
     churn = fit_churn(tables.churn, settings.churn_fit)
-    _unknown_grades(settings, churn, findings, locate)
+    unknown_grades(settings, churn, findings, locate)
     applicants = _applicants(settings, book, rates, churn, findings)
     if applicants is None or findings:
         raise InputError(findings)
-    specs = [_limit_spec(limit, settings) for limit in settings.limits]
-    rows, faults = build_limits(specs, book.frame, applicants.row)
+    specs = [limit_spec(limit, settings) for limit in settings.limits]
+    rows, faults = build_limits(specs, book.table, applicants.row)
     findings += [
         locate(("limits", fault.position, *fault.key.split(".", 1)), fault.message) for fault in faults
     ]
@@ -149,7 +159,7 @@ def build_case(
     findings += lines_of_nothing(applicants, rows, locate)
     if findings:
         raise InputError(findings)
-    problem = _problem(settings, applicants, rates, churn, rows)
+    problem = problem_of(settings, applicants, rates, churn, rows)
     findings += contradicting_shares(settings, problem, locate)
     if findings:
         raise InputError(findings)
@@ -159,7 +169,7 @@ def build_case(
         scenario_path=scenario_path,
         scenario_files=scenario_files,
         overrides=tuple(overrides),
-        tables=tables,
+        tables=tables.without_cells(),
         book=book,
         churn=churn,
         applicants=applicants,
@@ -168,7 +178,8 @@ def build_case(
     )
 
 
-def _rates(settings: Settings, table: ChurnTable, findings: list[Finding], locate: Locate) -> Floats | None:
+def rates_of(settings: Settings, table: ChurnTable, findings: list[Finding], locate: Locate) -> Floats | None:
+    """Return the rates that may be offered, (m,); None, and findings, where the scenario's do not fit the table."""
     wanted = settings.rates
     try:
         return rate_grid(table.rates, wanted.min, wanted.max, wanted.step)
@@ -188,7 +199,8 @@ def _book(settings: Settings, tables: Tables, findings: list[Finding]) -> Book |
         return None
 
 
-def _unknown_grades(settings: Settings, churn: ChurnFit, findings: list[Finding], locate: Locate) -> None:
+def unknown_grades(settings: Settings, churn: ChurnFit, findings: list[Finding], locate: Locate) -> None:
+    """Find grades that borrow the curve of a grade that has none."""
     for grade, lender in settings.churn_as.items():
         if lender not in churn.grades:
             has = ", ".join(churn.grades)
@@ -202,7 +214,16 @@ def _unknown_grades(settings: Settings, churn: ChurnFit, findings: list[Finding]
 def _applicants(
     settings: Settings, book: Book, rates: Floats, churn: ChurnFit, findings: list[Finding]
 ) -> Applicants | None:
-    terms = Terms(
+    try:
+        return select_applicants(book, terms_of(settings), rates, churn.grades)
+    except InputError as error:
+        findings.extend(error.findings)
+        return None
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Return the scenario's values for rows that bring none of their own, and who takes part."""
+    return Terms(
         line_min=settings.lines.min,
         line_max=settings.lines.max,
         line_step=settings.lines.step,
@@ -215,14 +236,9 @@ def _applicants(
         churn_as=settings.churn_as,
         grade_factor=settings.grade_factor,
     )
-    try:
-        return select_applicants(book, terms, rates, churn.grades)
-    except InputError as error:
-        findings.extend(error.findings)
-        return None
 
 
-def _limit_spec(limit: Limit, settings: Settings) -> LimitSpec:
+def limit_spec(limit: Limit, settings: Settings) -> LimitSpec:
     """State a limit in the models' terms: a share of the budget as an amount, columns by our names for them."""
     ours = {theirs: name for name, theirs in settings.columns.items()}
     bound = limit.at_most if limit.at_most is not None else limit.at_least
@@ -248,9 +264,10 @@ def _limit_spec(limit: Limit, settings: Settings) -> LimitSpec:
     )
 
 
-def _problem(
+def problem_of(
     settings: Settings, applicants: Applicants, rates: Floats, churn: ChurnFit, rows: tuple[Row, ...]
 ) -> Problem:
+    """State the problem of some applicants; its rows count them."""
     economics, objective = settings.economics, settings.objective
     ranges = objective.ranges
     return Problem(

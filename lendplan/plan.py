@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lendplan.certify.bound import bound_from_prices
 from lendplan.certify.plan import verify
+from lendplan.certify.report import Report
+from lendplan.data.cells import RawColumn, objects
 from lendplan.data.churn import SHIPPED, ChurnTable
+from lendplan.data.coltable import ColumnTable
 from lendplan.data.sources import InputRecord
-from lendplan.data.tables import RawTable, as_csv, table_from_frame
-from lendplan.errors import CheckFailedError, OutputError
+from lendplan.data.tables import as_csv
+from lendplan.errors import (
+    CheckFailedError,
+    InfeasibleError,
+    InterruptedRunError,
+    NoPlanError,
+    OutputError,
+)
 from lendplan.inputs import Case
 from lendplan.interrupts import uninterrupted
 from lendplan.models.problem import Choice
-from lendplan.models.two_stage import stage_one_lines
+from lendplan.reports.allocationfiles import with_reasons, write_allocations
+from lendplan.reports.conflict import conflict_lines
 from lendplan.reports.folder import FolderError, refuse_strangers, staged, write_files
-from lendplan.reports.reasons import reasons
+from lendplan.reports.reasons import Reasons
 from lendplan.reports.summary import summarise
-from lendplan.reports.tables import LimitState, allocations, budget_left, by_grade, limit_states
+from lendplan.reports.tables import (
+    GradeTotals,
+    LimitState,
+    allocations,
+    budget_left,
+    limit_states,
+    totals_by_grade,
+)
 from lendplan.scenario import Settings
-from lendplan.solvers.result import Result
+from lendplan.solvers.result import Result, SolutionStatus, StopReason
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What a plan's folder may hold: a folder that holds anything else is not replaced.
 FILES = (
@@ -95,16 +112,32 @@ class Plan:
         return limit_states(self.result.problem, self.choice, self.result.prices)
 
     @cached_property
+    def _rows(self) -> ColumnTable:
+        """The allocations but for their reasons."""
+        case = self.case
+        return allocations(case.book.table, case.applicants, self.result.problem, self.choice)
+
+    @property
+    def _reasons(self) -> Reasons:
+        problem = self.result.problem
+        return Reasons(problem, self.result.prices, self.choice, budget_left(problem, self.choice))
+
+    @cached_property
     def allocations(self) -> pd.DataFrame:
         """One row for every enterprise of the book, in its order; the columns of ``allocations.csv``."""
-        case, problem = self.case, self.result.problem
-        why = reasons(problem, self.result.prices, self.choice, budget_left(problem, self.choice))
-        return allocations(case.book.frame, case.applicants, problem, self.choice, why)
+        return with_reasons(self._rows, self.case.applicants, self._reasons, slice(None)).to_frame()
+
+    @property
+    def totals_by_grade(self) -> list[GradeTotals]:
+        """What each grade gets."""
+        return totals_by_grade(self._rows)
 
     @cached_property
     def by_grade(self) -> pd.DataFrame:
-        """One row a grade."""
-        return by_grade(self.allocations)
+        """One row a grade; the average rate is NaN where nothing is drawn."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(one) for one in self.totals_by_grade]).astype({"average_rate": float})
 
     @cached_property
     def certified_bound(self) -> float | None:
@@ -131,15 +164,24 @@ class Plan:
         return self._summary(write_seconds=0.0)
 
     def _summary(self, write_seconds: float) -> dict[str, Any]:
+        seconds = {**self._figures["seconds"], "write": round(write_seconds, 6)}
+        return {**self._figures, "seconds": seconds}
+
+    @cached_property
+    def _figures(self) -> dict[str, Any]:
+        """The summary, but for the time that writing takes."""
+        fixed_lines = None
+        if self.case.settings.formulation == "two_stage":
+            from lendplan.models.two_stage import stage_one_lines
+
+            fixed_lines = stage_one_lines(self.result.problem)
         return summarise(
             self.result,
             self.choice,
             self.limits,
             certified_bound=self.certified_bound,
-            seconds={**self.case.seconds, **self.result.seconds, "write": write_seconds},
-            fixed_lines=stage_one_lines(self.result.problem)
-            if self.case.settings.formulation == "two_stage"
-            else None,
+            seconds={**self.case.seconds, **self.result.seconds},
+            fixed_lines=fixed_lines,
         )
 
     def write(self, folder: str | Path | None = None) -> Path:
@@ -160,8 +202,9 @@ class Plan:
         final = output_folder(self.case, folder)
         try:
             with staged(final, FILES, while_placing=uninterrupted) as staging:
+                self._write_tables(staging)
                 write_files(staging, self._files(started))
-                report = verify(staging)
+                report = self._check(staging)
                 if not report.passed:
                     failed = "\n".join(f"  {check.name}: {check.detail}" for check in report.failed)
                     raise CheckFailedError(
@@ -171,14 +214,14 @@ class Plan:
             raise OutputError(str(error)) from error
         return final
 
+    def _write_tables(self, folder: Path) -> None:
+        write_allocations(folder, self._rows, self.case.applicants, self._reasons)
+
+    def _check(self, folder: Path) -> Report:
+        return verify(folder)
+
     def _files(self, started: float) -> dict[str, bytes]:
-        table = self.allocations
-        parquet = io.BytesIO()
-        table.to_parquet(parquet, index=False)
-        guarded = table.assign(reason=_guarded(table["reason"]))
         files = {
-            "allocations.csv": guarded.to_csv(index=False, lineterminator="\n").encode("utf-8"),
-            "allocations.parquet": parquet.getvalue(),
             "certificate.json": _json(self._certificate()),
             "manifest.json": _json(self._manifest()),
             **self._stored_tables,
@@ -221,15 +264,15 @@ class Plan:
     def _stored_tables(self) -> dict[str, bytes]:
         """The tables that came as data frames, as files to stand with the plan, so that it can be checked."""
         tables = self.case.tables
-        given = {
-            "enterprises": tables.enterprises,
-            "ratings": tables.ratings,
-            "churn": _churn_table(tables.churn),
+        given: dict[str, Callable[[], Mapping[str, RawColumn]]] = {
+            "enterprises": lambda: tables.enterprises.columns,
+            "ratings": lambda: {} if tables.ratings is None else tables.ratings.columns,
+            "churn": lambda: _churn_columns(tables.churn),
         }
         return {
-            f"inputs/{role}.csv": as_csv(table)
-            for role, table in given.items()
-            if role in tables.framed and table is not None
+            f"inputs/{role}.csv": as_csv(columns())
+            for role, columns in given.items()
+            if role in tables.framed
         }
 
     def _manifest(self) -> dict[str, Any]:
@@ -249,9 +292,9 @@ class Plan:
         }
 
 
-def _churn_table(churn: ChurnTable) -> RawTable:
+def _churn_columns(churn: ChurnTable) -> dict[str, RawColumn]:
     curves = dict(zip(churn.grades, churn.churn, strict=True))
-    return table_from_frame(pd.DataFrame({"rate": churn.rates, **curves}), "churn")
+    return {name: objects(values.tolist()) for name, values in {"rate": churn.rates, **curves}.items()}
 
 
 def _named(record: InputRecord) -> str:
@@ -270,6 +313,16 @@ def _json(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
 
 
-def _guarded(texts: pd.Series[str]) -> pd.Series[str]:
-    """Keep free text from being read as a formula by a spreadsheet."""
-    return texts.where(~texts.str.startswith(("=", "+", "-", "@", "\t", "\r")), "'" + texts)
+def raise_without_plan(result: Result, summary: dict[str, Any], time_limit: float) -> NoReturn:
+    """Raise what says why a solve has no plan."""
+    if result.solution is SolutionStatus.INFEASIBLE:
+        assert result.conflict is not None
+        raise InfeasibleError("\n".join(conflict_lines(result.conflict, result.problem)), summary)
+    if result.stop is StopReason.INTERRUPTED:
+        raise InterruptedRunError("interrupted before a plan was found; nothing was written")
+    if result.stop is StopReason.TIME_LIMIT:
+        raise NoPlanError(
+            f"the time limit of {time_limit:g} s was reached before a plan was found; "
+            "raise solver.time_limit, or loosen solver.gap"
+        )
+    raise CheckFailedError(f"the solver gave up without a plan: {result.detail}")

@@ -6,32 +6,28 @@ plan.allocations, plan.summary, plan.write("plans/mine")
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from lendplan.data.findings import Finding
-from lendplan.errors import (
-    CheckFailedError,
-    InfeasibleError,
-    InterruptedRunError,
-    NoPlanError,
-)
+from lendplan.data.findings import Finding, InputError
+from lendplan.errors import CheckFailedError
 from lendplan.inputs import Case, build_case, read_tables, tables_from_frames
-from lendplan.plan import Plan
-from lendplan.reports.conflict import conflict_lines
+from lendplan.plan import Plan, raise_without_plan
 from lendplan.reports.summary import summarise_without_plan
 from lendplan.reports.terminal import Heading
 from lendplan.scenario import Settings, load_settings, settings_from
 from lendplan.score import Score, score
-from lendplan.solvers.engine import SolverError
-from lendplan.solvers.highs import solve as solve_with_highs
-from lendplan.solvers.result import Options, Progress, Result, SolutionStatus, StopReason
+from lendplan.solvers.result import Options, Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lendplan.clustercase import Division
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +39,25 @@ class Scenario:
     """A question, read and checked: settings and tables that make one problem."""
 
     case: Case = field(repr=False)
+    division: Division | None = field(
+        default=None, repr=False
+    )  # where the book stands in parts over a cluster
+    _resources: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
+
+    def __enter__(self) -> Scenario:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the cluster, where there is one; processes of this machine that belong to it end."""
+        self._resources.close()
+
+    @property
+    def eligible(self) -> int:
+        """Number of eligible enterprises."""
+        return self.case.problem.size if self.division is None else self.division.book.size
 
     @property
     def settings(self) -> Settings:
@@ -86,6 +101,10 @@ class Scenario:
         CheckFailedError
             Where the solver's answer cannot be trusted.
         """
+        # Pyomo and HiGHS take longer to load than a small book to read; what is only checked needs neither.
+        from lendplan.solvers.engine import SolverError
+        from lendplan.solvers.methods import solve
+
         settings = self.settings
         options = Options(
             gap=settings.solver.gap,
@@ -94,17 +113,24 @@ class Scenario:
             seed=SEED,
             watch=watch,
         )
+        if self.division is not None:
+            from lendplan.cluster import solve_partitioned
+
+            return solve_partitioned(self.division, options)
         try:
-            result = solve_with_highs(self.case.problem, settings.formulation, options)
+            result = solve(self.case.problem, settings.formulation, settings.solver.method, options)
         except SolverError as error:
             raise CheckFailedError(f"the solver's answer failed the check: {error}") from error
         seconds = {**self.case.seconds, **result.seconds}
         if result.rate is None or result.line is None:
-            _raise_without_plan(result, summarise_without_plan(result, seconds), settings.solver.time_limit)
+            raise_without_plan(result, summarise_without_plan(result, seconds), settings.solver.time_limit)
         return Plan(self.case, result)
 
     def score(self, allocation: str | Path | pd.DataFrame) -> Score:
         """Value a given allocation (enterprise, line, rate); see :func:`lendplan.score.score`."""
+        if self.division is not None:
+            message = "an allocation is scored in one process; add --set solver.cluster=null"
+            raise InputError(Finding(message, key="solver.cluster"))
         return score(self.case, allocation, self.solve)
 
 
@@ -120,9 +146,16 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     ------
     InputError
         With everything that is wrong.
+    ClusterError
+        Where the machines of ``solver.cluster`` are lost.
     """
     started = time.perf_counter()
     file = load_settings(path, overrides)
+    if file.settings.solver.cluster is not None:
+        from lendplan.cluster import divide_over
+
+        division, resources = divide_over(file, overrides)
+        return Scenario(division.case, division, resources)
     tables = read_tables(file.settings)
     case = build_case(
         file.settings,
@@ -167,17 +200,3 @@ def from_frames(
         return Finding(message, key=".".join(map(str, keypath)))
 
     return Scenario(build_case(checked, tables, locate=locate))
-
-
-def _raise_without_plan(result: Result, summary: dict[str, Any], time_limit: float) -> None:
-    if result.solution is SolutionStatus.INFEASIBLE:
-        assert result.conflict is not None
-        raise InfeasibleError("\n".join(conflict_lines(result.conflict, result.problem)), summary)
-    if result.stop is StopReason.INTERRUPTED:
-        raise InterruptedRunError("interrupted before a plan was found; nothing was written")
-    if result.stop is StopReason.TIME_LIMIT:
-        raise NoPlanError(
-            f"the time limit of {time_limit:g} s was reached before a plan was found; "
-            "raise solver.time_limit, or loosen solver.gap"
-        )
-    raise CheckFailedError(f"the solver gave up without a plan: {result.detail}")

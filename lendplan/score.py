@@ -6,10 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from lendplan.data.contracts import ALLOCATIONS, conform
 from lendplan.data.curves import churn_at
@@ -23,6 +22,9 @@ from lendplan.plan import Plan
 from lendplan.reports.summary import summarise
 from lendplan.reports.tables import LimitState, limit_states
 from lendplan.solvers.result import Result, SolutionStatus, StopReason, relative_gap
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +55,9 @@ def score(case: Case, allocation: str | Path | pd.DataFrame, solve: Callable[[],
         Where the allocation cannot be read, names strangers, or lends to an enterprise that takes no part.
     """
     raw = (
-        table_from_frame(allocation, "allocation")
-        if isinstance(allocation, pd.DataFrame)
-        else read_table(allocation)
+        read_table(allocation)
+        if isinstance(allocation, str | Path)
+        else table_from_frame(allocation, "allocation")
     )
     line, rate = _given(case, raw)
     best: Plan | None = None
@@ -81,6 +83,7 @@ def score(case: Case, allocation: str | Path | pd.DataFrame, solve: Callable[[],
         problem=problem,
         bound=bound,
         prices=prices,
+        price_ranges={} if best is None else best.result.price_ranges,
         seconds={} if best is None else best.result.seconds,
         solver="" if best is None else best.result.solver,
     )
@@ -107,30 +110,26 @@ def _given(case: Case, raw: RawTable) -> tuple[Floats, Floats]:
     """Return line and rate for each eligible enterprise, shapes (n,); rate NaN where the line is 0."""
     table = conform(raw, ALLOCATIONS, case.settings.columns)
     findings: list[Finding] = []
-    place = {name: i for i, name in enumerate(case.applicants.enterprise)}
-    outside = dict(
-        zip(
-            case.book.frame["enterprise"],
-            zip(case.applicants.decision, case.applicants.reason, strict=True),
-            strict=True,
-        )
-    )
-    line = np.zeros(len(case.applicants.enterprise))
+    applicants, book = case.applicants, case.book.table
+    place = {name: i for i, name in enumerate(applicants.enterprise)}
+    row_of = {name: row for row, name in enumerate(book.texts("enterprise"))}
+    line = np.zeros(len(applicants.enterprise))
     rate = np.full(len(line), np.nan)
     knots = case.churn.rates
     for position, (name, amount, offered) in enumerate(
-        zip(table["enterprise"], table["line"], table["rate"], strict=True)
+        zip(table.texts("enterprise"), table.numbers("line"), table.numbers("rate"), strict=True)
     ):
 
         def find(key: str, message: str, row: int = position, who: str = name) -> None:
             findings.append(Finding(f"{who}: {message}", file=raw.name, line=int(raw.line[row]), key=key))
 
         granted = 0.0 if np.isnan(amount) else float(amount)
-        if name not in outside:
+        if name not in row_of:
             find("enterprise", "the book has no such enterprise")
         elif name not in place:
-            decision, reason = outside[name]
             if granted > 0:
+                decision = applicants.outcome_of(row_of[name])
+                reason = applicants.reason[row_of[name]]
                 find("line", f"the scenario has it as `{decision}` ({reason}), so a line for it has no value")
         elif granted > 0:
             if np.isnan(offered):
@@ -145,9 +144,7 @@ def _given(case: Case, raw: RawTable) -> tuple[Floats, Floats]:
                 line[place[name]], rate[place[name]] = granted, offered
     if findings:
         raise InputError(findings)
-    missing = len(place) - int(
-        np.sum(np.isin(case.applicants.enterprise, table["enterprise"].to_numpy(dtype=object)))
-    )
+    missing = len(place.keys() - set(table.texts("enterprise")))
     if missing:
         log.info("%s: %s eligible enterprises are not named and get nothing", raw.name, f"{missing:,}")
     return line, rate

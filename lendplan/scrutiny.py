@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from lendplan.data.book import Book
 from lendplan.data.findings import Finding, did_you_mean
@@ -38,7 +39,32 @@ def contradicting_shares(settings: Settings, problem: Problem, locate: Locate) -
 
 def tell_oddities(settings: Settings, book: Book, applicants: Applicants, rows: Sequence[Row]) -> None:
     """Warn of what is allowed and is most likely a slip: grades and limits that touch nobody, odd risk weights."""
-    grades = {str(grade) for grade in book.frame["grade"]} - {""}
+    tell(
+        settings,
+        Seen(
+            file=book.file,
+            grades=frozenset(book.table.texts("grade").present()),
+            nobody=tuple(row.name for row in rows if row.members is not None and not row.members.mask.any()),
+            eligible=len(applicants.row),
+            heavy=int((applicants.risk_weight > 1.0).sum()),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is looked at for oddities: the grades of the book, the limits that count nobody, two counts."""
+
+    file: str
+    grades: frozenset[str]
+    nobody: tuple[str, ...]
+    eligible: int
+    heavy: int  # with a risk weight above 1
+
+
+def tell(settings: Settings, seen: Seen) -> None:
+    """Warn of the oddities of a book."""
+    grades = seen.grades - {""}
     named = {
         "exclude_grades": set(settings.exclude_grades) - {"D"},
         "churn_as": set(settings.churn_as),
@@ -47,27 +73,31 @@ def tell_oddities(settings: Settings, book: Book, applicants: Applicants, rows: 
     for key, wanted in named.items():
         for grade in sorted(wanted - grades):
             log.warning("%s: no enterprise has the grade %r%s", key, grade, did_you_mean(grade, grades))
-    for row in rows:
-        if row.members is not None and not row.members.mask.any():
-            log.warning("limit `%s` counts nobody: no eligible enterprise is in it", row.name)
-    if not len(applicants.row):
-        log.warning("%s: no enterprise is eligible, so the plan will be empty", book.file)
-    heavy = int((applicants.risk_weight > 1.0).sum())
-    if heavy:
+    for name in seen.nobody:
+        log.warning("limit `%s` counts nobody: no eligible enterprise is in it", name)
+    if not seen.eligible:
+        log.warning("%s: no enterprise is eligible, so the plan will be empty", seen.file)
+    if seen.heavy:
         log.warning(
             "%s: %s with a risk weight above 1: more is lost than is lent",
-            book.file,
-            f"{heavy:,} enterprises",
+            seen.file,
+            f"{seen.heavy:,} enterprises",
         )
 
 
 def lines_of_nothing(applicants: Applicants, rows: Sequence[Row], locate: Locate) -> list[Finding]:
     """Refuse a least line of 0 where a loan of nothing would count as a loan."""
-    if not (applicants.line_min <= 0).any():
+    at_nothing = applicants.line_min <= 0
+    return nothing_counted(bool(at_nothing.any()), bool(applicants.must_lend[at_nothing].any()), rows, locate)
+
+
+def nothing_counted(some: bool, some_must: bool, rows: Sequence[Row], locate: Locate) -> list[Finding]:
+    """Refuse it where some enterprise has a least line of 0, or some with `must: lend` has."""
+    if not some:
         return []
     counted = [row.name for row in rows if row.measure == "count" and row.sense == -1]
     reasons = [f"limit `{name}` asks for at least so many borrowers" for name in counted]
-    if applicants.must_lend[applicants.line_min <= 0].any():
+    if some_must:
         reasons.append("some enterprises have `must: lend`")
     if not reasons:
         return []

@@ -7,7 +7,7 @@ multiplier.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 
 from lendplan.data.book import Book
 from lendplan.data.findings import Finding, InputError
+from lendplan.data.texts import Texts
 from lendplan.models.measures import Floats, Indices
 
 _DUST = 1e-9  # of a step: nearer than this to a whole number of steps, a bound is that number
 _BUDGET_TOO_LARGE = 1e4  # × Σ line_max: beyond it, budget and lines are in different units
 _BUDGET_TOO_SMALL = 1e-4  # × the smallest line_max
+
+OUTCOMES = ("", "decline", "excluded")  # before any solving; '' for the eligible
+_DECLINE, _EXCLUDED = 1, 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,6 @@ class Applicants:
 
     row: Indices  # (n,) where in the book each stands
     enterprise: NDArray[np.object_]
-    grade: NDArray[np.object_]
     curve: NDArray[np.int16]
     default_probability: Floats
     risk_weight: Floats
@@ -58,8 +61,12 @@ class Applicants:
     first_rate: NDArray[np.int16]
     last_rate: NDArray[np.int16]
     must_lend: NDArray[np.bool_]
-    decision: NDArray[np.object_]  # (rows,) 'decline' or 'excluded' before any solving; '' for the eligible
-    reason: NDArray[np.object_]  # (rows,) why
+    outcome: NDArray[np.int8]  # (rows,) position in OUTCOMES
+    reason: Texts  # (rows,) why; '' for the eligible
+
+    def outcome_of(self, row: int) -> str:
+        """Return the outcome of a row of the book before any solving; '' where it is eligible."""
+        return OUTCOMES[self.outcome[row]]
 
 
 def select_applicants(book: Book, terms: Terms, rates: Floats, curve_grades: Sequence[str]) -> Applicants:
@@ -87,45 +94,46 @@ class _Selection:
         self.book, self.terms, self.rates = book, terms, rates
         self.curve_grades = list(curve_grades)
         self.findings: list[Finding] = []
-        self.grade = self._text("grade")
-        self.decision = np.full(len(book.frame), "", dtype=object)
-        self.reason = np.full(len(book.frame), "", dtype=object)
+        self.grade = book.table.texts("grade")
+        self.outcome = np.zeros(book.table.rows, dtype=np.int8)
+        self.reason = Texts.repeated("", book.table.rows)
 
     def applicants(self) -> Applicants:
         self._settle_outsiders()
-        row = np.flatnonzero(self.decision == "")
+        row = np.flatnonzero(self.outcome == 0)
         low, high, step = self._lines(row)
         first, last = self._rate_bounds(row)
         probability, weight = self._risk(row)
-        curve = self._curves(row)
+        codes, grades = self.grade.coded()
+        codes = codes[row]
+        curve = self._curves(row, codes, grades)
         if self.findings:
             raise InputError(self.findings)
         index = self._number("risk_index")[row]
-        grade = self.grade[row]
+        factors = np.array([self.terms.grade_factor.get(grade, 1.0) for grade in grades], dtype=np.float64)
         return Applicants(
             row=row,
-            enterprise=self._text("enterprise")[row],
-            grade=grade,
+            enterprise=self._text("enterprise").take(row).objects(),
             curve=curve,
             default_probability=probability,
             risk_weight=weight,
             risk_index=np.where(np.isnan(index), weight, index),
-            grade_factor=np.array([self.terms.grade_factor.get(one, 1.0) for one in grade], dtype=np.float64),
+            grade_factor=factors[codes],
             line_min=low,
             line_max=high,
             line_step=step,
             first_rate=first,
             last_rate=last,
-            must_lend=(self._text("must") == "lend")[row],
-            decision=self.decision,
+            must_lend=self._text("must").equals("lend")[row],
+            outcome=self.outcome,
             reason=self.reason,
         )
 
-    def _text(self, column: str) -> NDArray[np.object_]:
-        return self.book.frame[column].to_numpy(dtype=object)
+    def _text(self, column: str) -> Texts:
+        return self.book.table.texts(column)
 
     def _number(self, column: str) -> Floats:
-        return self.book.frame[column].to_numpy(dtype=np.float64)
+        return self.book.table.numbers(column)
 
     def _find(self, rows: Indices, column: str, message: str) -> None:
         names = self._text("enterprise")
@@ -137,33 +145,38 @@ class _Selection:
     def _settle_outsiders(self) -> None:
         """Mark who takes no part; `must: decline` first, so that its own reason is kept."""
         must = self._text("must")
-        declined = must == "decline"
-        own = self._text("must_reason")
-        self.decision[declined] = "decline"
-        self.reason[declined] = np.where(own[declined] == "", "must: decline", own[declined])
-        excluded = ~declined & np.isin(self.grade, list(self.terms.exclude_grades)) & (self.grade != "")
+        declined = must.equals("decline")
+        ungraded = self.grade.equals("")
+        excluded = ~declined & self.grade.isin(self.terms.exclude_grades) & ~ungraded
+        self._settle(declined, _DECLINE, self._text("must_reason"), lambda own: own or "must: decline")
+        self._settle(excluded, _EXCLUDED, self.grade, lambda grade: f"grade {grade} is excluded")
         self._find(
-            np.flatnonzero(excluded & (must == "lend")),
+            np.flatnonzero(excluded & must.equals("lend")),
             "must",
             "`must: lend`, but its grade is in exclude_grades; change one of the two",
         )
-        self.decision[excluded] = "excluded"
-        self.reason[excluded] = [f"grade {grade} is excluded" for grade in self.grade[excluded]]
-        unrated = ~declined & (self.grade == "")
-        if len(unrated) > 1 and not np.any(self.grade != "") and self.terms.unrated == "error":
+        unrated = ~declined & ungraded
+        self.outcome[unrated] = _EXCLUDED  # where that is a finding: so that nothing else is said of it
+        if len(unrated) > 1 and ungraded.all() and self.terms.unrated == "error":
             message = "no enterprise has a grade; is its column called otherwise? Name it under `columns`"
             self.findings.append(Finding(message, file=self.book.file, line=1, key="grade"))
-            self.decision[unrated] = "excluded"
         elif self.terms.unrated == "exclude":
-            self.decision[unrated] = "excluded"
-            self.reason[unrated] = "it has no grade"
+            self._settle(unrated, _EXCLUDED, self.grade, lambda _: "it has no grade")
         else:
             self._find(
                 np.flatnonzero(unrated),
                 "grade",
                 "it has no grade; rate it, or set `unrated: exclude` to leave it out",
             )
-            self.decision[unrated] = "excluded"  # so that nothing else is said of it
+
+    def _settle(
+        self, who: NDArray[np.bool_], outcome: int, told: Texts, reason: Callable[[str], str]
+    ) -> None:
+        """Note the outcome of some rows, with a reason made of a column."""
+        rows = np.flatnonzero(who)
+        self.outcome[rows] = outcome
+        if rows.size:
+            self.reason = self.reason.overlaid(rows, told.take(rows).mapped(reason))
 
     def _lines(self, row: Indices) -> tuple[Floats, Floats, Floats]:
         terms = self.terms
@@ -232,25 +245,27 @@ class _Selection:
         scaled = np.where(np.isnan(weight), probability * loss, weight * by_default * by_loss)
         return np.where(np.isnan(given), 0.0, probability), scaled
 
-    def _curves(self, row: Indices) -> NDArray[np.int16]:
+    def _curves(
+        self, row: Indices, codes: NDArray[np.int32], grades: NDArray[np.object_]
+    ) -> NDArray[np.int16]:
+        """Return the curve of each; ``codes`` are the grades of ``row``, (n,), among ``grades``."""
         position = {grade: place for place, grade in enumerate(self.curve_grades)}
-        grades = self.grade[row]
-        curve_of = {
-            grade: position.get(self.terms.churn_as.get(grade, grade), -1) for grade in sorted(set(grades))
-        }
-        for grade, place in curve_of.items():
-            if place < 0:
-                borrowed = self.terms.churn_as.get(grade)
-                has = ", ".join(self.curve_grades)
-                message = (
-                    f"grade {grade} borrows the churn curve of {borrowed}, which the churn table lacks; it has {has}"
-                    if borrowed is not None
-                    else f"grade {grade} has no churn curve; the table has {has}. Lend it one with `churn_as`, or "
-                    "put the grade into `exclude_grades`"
-                )
-                first = row[np.flatnonzero(grades == grade)[:1]]
-                self._find(first, "grade", message)
-        return np.array([curve_of[grade] for grade in grades], dtype=np.int16)
+        curves = np.array(
+            [position.get(self.terms.churn_as.get(grade, grade), -1) for grade in grades], dtype=np.int16
+        )
+        missing = (np.bincount(codes, minlength=len(grades)) > 0) & (curves < 0)
+        for code in sorted(np.flatnonzero(missing).tolist(), key=lambda code: grades[code]):
+            grade = str(grades[code])
+            borrowed = self.terms.churn_as.get(grade)
+            has = ", ".join(self.curve_grades)
+            message = (
+                f"grade {grade} borrows the churn curve of {borrowed}, which the churn table lacks; it has {has}"
+                if borrowed is not None
+                else f"grade {grade} has no churn curve; the table has {has}. Lend it one with `churn_as`, or "
+                "put the grade into `exclude_grades`"
+            )
+            self._find(row[np.argmax(codes == code)][None], "grade", message)
+        return curves[codes]
 
 
 def _or_else(values: Floats, default: float) -> Floats:
@@ -261,7 +276,11 @@ def unit_mismatch(budget: float, applicants: Applicants) -> str:
     """Say that budget and lines seem to be in different units; '' where they do not."""
     if not len(applicants.row):
         return ""
-    total, smallest = float(np.sum(applicants.line_max)), float(np.min(applicants.line_max))
+    return mismatch_of(budget, float(np.sum(applicants.line_max)), float(np.min(applicants.line_max)))
+
+
+def mismatch_of(budget: float, total: float, smallest: float) -> str:
+    """Say that a budget and largest lines, their sum and the smallest of them, seem to be in different units."""
     if budget > _BUDGET_TOO_LARGE * total:
         return (
             f"the budget of {budget:.12g} is more than {_BUDGET_TOO_LARGE:.0f} times all the largest lines together, "

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from lendplan.data.coltable import ColumnTable
 from lendplan.models.measures import MeasureName
 from lendplan.models.problem import RESERVED, Members, Row
 
@@ -43,8 +43,65 @@ class LimitFault:
     message: str
 
 
+@dataclass(frozen=True)
+class Census:
+    """What a book, or a part of one, holds of what limits ask for; those of parts add up to the book's.
+
+    Parameters
+    ----------
+    is_text : column → whether it holds text, in the book's order
+    present : columns that ``where`` names → the texts that stand in some row
+    groups : for each limit, value of its ``by`` column ('' without one) → how many eligible enterprises have it, and
+        how many of them the limit counts
+    size : number of eligible enterprises
+    """
+
+    is_text: Mapping[str, bool]
+    present: Mapping[str, frozenset[str]]
+    groups: tuple[Mapping[str, tuple[int, int]], ...]
+    size: int
+
+    def __add__(self, other: Census) -> Census:
+        groups = []
+        for ours, theirs in zip(self.groups, other.groups, strict=True):
+            both = dict(ours)
+            for value, (eligible, inside) in theirs.items():
+                before = both.get(value, (0, 0))
+                both[value] = (before[0] + eligible, before[1] + inside)
+            groups.append(both)
+        present = {column: texts | other.present[column] for column, texts in self.present.items()}
+        return Census(self.is_text, present, tuple(groups), self.size + other.size)
+
+
+@dataclass(frozen=True)
+class _Membership:
+    """Whom one limit counts among the eligible."""
+
+    inside: NDArray[np.bool_] | None  # (n,) those that `where` chooses; None for all
+    codes: NDArray[np.int32]  # (n,) position in `values`
+    values: list[str]  # of the `by` column; '' alone without one
+
+    def counted(self) -> dict[str, tuple[int, int]]:
+        """Return value → how many have it, and how many of them are inside."""
+        most = len(self.values)
+        eligible = np.bincount(self.codes, minlength=most)
+        inside = eligible if self.inside is None else np.bincount(self.codes[self.inside], minlength=most)
+        return {
+            self.values[code]: (int(eligible[code]), int(inside[code]))
+            for code in np.flatnonzero(eligible).tolist()
+        }
+
+
+def take_census(specs: Sequence[LimitSpec], book: ColumnTable, eligible: NDArray[np.int64]) -> Census:
+    """Count what a part of a book holds of what limits ask for; parameters are those of `build_limits`."""
+    return _census(specs, book, len(eligible), [_membership(spec, book, eligible) for spec in specs])
+
+
 def build_limits(
-    specs: Sequence[LimitSpec], book: pd.DataFrame, eligible: NDArray[np.int64]
+    specs: Sequence[LimitSpec],
+    book: ColumnTable,
+    eligible: NDArray[np.int64],
+    census: Census | None = None,
 ) -> tuple[tuple[Row, ...], list[LimitFault]]:
     """Turn limits into rows over the eligible enterprises.
 
@@ -53,21 +110,25 @@ def build_limits(
     specs : limits in the scenario's order
     book : one row an enterprise; the columns that ``where`` and ``by`` name are text
     eligible : shape (n,), rows of ``book`` that take part
+    census : of the whole, where the book is a part of one
 
     Returns
     -------
     rows : one a limit, or one a value of the ``by`` column, named ``limit[value]``, values in sorted order
     faults : all that is wrong; the rows are of no use unless it is empty
     """
+    memberships = [_membership(spec, book, eligible) for spec in specs]
+    if census is None:
+        census = _census(specs, book, len(eligible), memberships)
     rows: list[Row] = []
     faults: list[LimitFault] = []
-    for position, spec in enumerate(specs):
-        found = _column_faults(position, spec, book)
-        if found:
+    for position, (spec, membership) in enumerate(zip(specs, memberships, strict=True)):
+        found = _column_faults(position, spec, census)
+        if found or membership is None:
             faults += found
             continue
-        made = _rows_of(spec, book, eligible)
-        forced = _forces_nothing(spec, made, len(eligible))
+        made = _rows_of(spec, membership, census.groups[position])
+        forced = _forces_nothing(spec, len(made), census.groups[position], census.size)
         if forced:
             faults.append(LimitFault(position, "at_most" if spec.sense == 1 else "at_least", forced))
         rows += made
@@ -75,24 +136,64 @@ def build_limits(
     return tuple(rows), faults
 
 
-def text_column(book: pd.DataFrame, column: str) -> NDArray[np.object_]:
-    """Return a column as text, blanks as ``(blank)``."""
-    values = book[column].to_numpy(dtype=object)
-    return np.where(values == "", BLANK, values)
+def _census(
+    specs: Sequence[LimitSpec], book: ColumnTable, size: int, memberships: Sequence[_Membership | None]
+) -> Census:
+    asked = dict.fromkeys(column for spec in specs for column in spec.where)
+    return Census(
+        is_text={name: book.is_text(name) for name in book},
+        present={
+            column: frozenset(present_values(book, column))
+            for column in asked
+            if column in book and book.is_text(column)
+        },
+        groups=tuple({} if one is None else one.counted() for one in memberships),
+        size=size,
+    )
 
 
-def _column_faults(position: int, spec: LimitSpec, book: pd.DataFrame) -> list[LimitFault]:
+def _membership(spec: LimitSpec, book: ColumnTable, eligible: NDArray[np.int64]) -> _Membership | None:
+    """Return whom a limit counts; None where it names a column that cannot be used."""
+    named = [*spec.where, *([] if spec.by is None else [spec.by])]
+    if not all(column in book and book.is_text(column) for column in named):
+        return None
+    inside = None
+    for column, wanted in spec.where.items():
+        codes, values = coded_column(book, column)
+        is_wanted = np.array([value in wanted for value in values], dtype=bool)[codes[eligible]]
+        inside = is_wanted if inside is None else inside & is_wanted
+    if spec.by is None:
+        return _Membership(inside, np.zeros(len(eligible), dtype=np.int32), [""])
+    codes, values = coded_column(book, spec.by)
+    return _Membership(inside, codes[eligible], values)
+
+
+def coded_column(book: ColumnTable, column: str) -> tuple[NDArray[np.int32], list[str]]:
+    """Return a column of text as codes, (rows,), and the values they stand for, blanks as ``(blank)``."""
+    texts = book.texts(column)
+    if texts.equals("").any():
+        texts = texts.mapped(lambda text: text or BLANK)
+    codes, values = texts.coded()
+    return codes, [str(value) for value in values]
+
+
+def present_values(book: ColumnTable, column: str) -> list[str]:
+    """Return the texts that stand in a column, blanks as ``(blank)``, in sorted order."""
+    return sorted({text or BLANK for text in book.texts(column).present()})
+
+
+def _column_faults(position: int, spec: LimitSpec, census: Census) -> list[LimitFault]:
     faults: list[LimitFault] = []
-    usable = [name for name in book.columns if not pd.api.types.is_numeric_dtype(book[name])]
+    usable = [name for name, is_text in census.is_text.items() if is_text]
 
     def check(key: str, column: str) -> bool:
         if column in usable:
             return True
-        if column in book.columns:
+        if column in census.is_text:
             message = f"`{column}` holds numbers; members are chosen by columns of text"
         else:
             near = difflib.get_close_matches(column, usable, n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else f"; it has {', '.join(map(str, usable))}"
+            hint = f"; did you mean `{near[0]}`?" if near else f"; it has {', '.join(usable)}"
             message = f"the book has no column `{column}`{hint}"
         faults.append(LimitFault(position, key, message))
         return False
@@ -102,7 +203,7 @@ def _column_faults(position: int, spec: LimitSpec, book: pd.DataFrame) -> list[L
     for column, wanted in spec.where.items():
         if not check(f"where.{column}", column):
             continue
-        present = sorted(set(text_column(book, column)))
+        present = sorted(census.present[column])
         for value in wanted:
             if value not in present:
                 near = difflib.get_close_matches(value, present, n=1, cutoff=0.5)
@@ -114,11 +215,7 @@ def _column_faults(position: int, spec: LimitSpec, book: pd.DataFrame) -> list[L
     return faults
 
 
-def _rows_of(spec: LimitSpec, book: pd.DataFrame, eligible: NDArray[np.int64]) -> list[Row]:
-    inside = np.ones(len(eligible), dtype=bool)
-    for column, wanted in spec.where.items():
-        inside &= np.isin(text_column(book, column)[eligible], list(wanted))
-
+def _rows_of(spec: LimitSpec, membership: _Membership, groups: Mapping[str, tuple[int, int]]) -> list[Row]:
     def row(name: str, members: Members | None) -> Row:
         return Row(
             name=name,
@@ -131,16 +228,22 @@ def _rows_of(spec: LimitSpec, book: pd.DataFrame, eligible: NDArray[np.int64]) -
             rule=spec.name,
         )
 
+    inside = membership.inside
     if spec.by is None:
-        codes = np.where(inside, np.int32(0), np.int32(-1)).astype(np.int32)
-        return [row(spec.name, Members(codes, 0) if spec.where else None)]
-    groups, values = pd.factorize(text_column(book, spec.by)[eligible], sort=True)
-    codes = np.where(inside, groups, -1).astype(np.int32)
-    present = np.unique(codes[codes >= 0])
-    return [row(f"{spec.name}[{values[code]}]", Members(codes, int(code))) for code in present]
+        members = None
+        if inside is not None:
+            members = Members(np.where(inside, np.int32(0), np.int32(-1)).astype(np.int32), 0)
+        return [row(spec.name, members)]
+    found = sorted(value for value, (eligible, _) in groups.items() if eligible)
+    place = {value: rank for rank, value in enumerate(found)}
+    rank = np.array([place.get(value, -1) for value in membership.values], dtype=np.int32)
+    codes = rank[membership.codes]
+    if inside is not None:
+        codes = np.where(inside, codes, np.int32(-1)).astype(np.int32)
+    return [row(f"{spec.name}[{value}]", Members(codes, place[value])) for value in found if groups[value][1]]
 
 
-def _forces_nothing(spec: LimitSpec, rows: Sequence[Row], size: int) -> str:
+def _forces_nothing(spec: LimitSpec, rows: int, groups: Mapping[str, tuple[int, int]], size: int) -> str:
     """Say why the shares of one limit leave no plan but the empty one; '' where they do not.
 
     The groups of one limit do not overlap. Where they hold every eligible enterprise, their measures add up to
@@ -149,20 +252,20 @@ def _forces_nothing(spec: LimitSpec, rows: Sequence[Row], size: int) -> str:
     """
     if spec.share is None or spec.measure not in NEVER_NEGATIVE or not rows or not size:
         return ""
-    covered = sum(size if row.members is None else int(np.sum(row.members.mask)) for row in rows)
-    together = spec.share * len(rows)
+    covered = sum(inside for _, inside in groups.values())
+    together = spec.share * rows
     per = f"{100 * spec.share:.6g} %"
-    groups = f"{len(rows)} groups of at" if len(rows) > 1 else "at"
+    which = f"{rows} groups of at" if rows > 1 else "at"
     if spec.sense == 1 and covered == size and together < 1 - 1e-12:
         budget = "" if spec.measure == "count" else ", or use `of: budget`"
         return (
-            f"{groups} most {per} of the plan make {100 * together:.6g} % together, and every enterprise is in "
-            f"one of them: only lending nothing obeys; raise it to at least {100 / len(rows):.6g} %{budget}"
+            f"{which} most {per} of the plan make {100 * together:.6g} % together, and every enterprise is in "
+            f"one of them: only lending nothing obeys; raise it to at least {100 / rows:.6g} %{budget}"
         )
     if spec.sense == -1 and together > 1 + 1e-12:
         return (
-            f"{groups} least {per} of the plan make {100 * together:.6g} % together: only lending nothing "
-            f"obeys; lower it to at most {100 / len(rows):.6g} %"
+            f"{which} least {per} of the plan make {100 * together:.6g} % together: only lending nothing "
+            f"obeys; lower it to at most {100 / rows:.6g} %"
         )
     return ""
 

@@ -18,7 +18,7 @@ Units: amounts are in multiples of the scenario's ``unit``, rates are fractions 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -38,11 +38,26 @@ from lendplan.models.measures import (
     measure_forms,
     scalarise,
 )
+from lendplan.models.sums import total
 
 BUDGET = "budget"  # the name of the budget's row
 MUST = "must"  # the name under which `must: lend` stands beside the limits
 TOLERANCE = 1e-9  # of the right side, at least 1: within it a limit holds
 RESERVED = (BUDGET, MUST)  # no limit may take these names
+PER_ENTERPRISE = (
+    "enterprise",
+    "curve",
+    "line_min",
+    "line_max",
+    "line_step",
+    "first_rate",
+    "last_rate",
+    "must_lend",
+    "default_probability",
+    "risk_weight",
+    "risk_index",
+    "grade_factor",
+)  # the fields of a problem of shape (n,)
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,9 @@ class Row:
     """The budget or one limit: left ≤ right (sense +1) or left ≥ right (sense −1).
 
     ``left`` is the measure over the members. ``right`` is ``amount``, or ``share`` of the same measure over the
-    whole plan; for ``average_rate`` left is the members' interest and right is ``rate`` times their exposure.
+    whole plan, plus ``amount``; for ``average_rate`` left is the members' interest and right is ``rate`` times their
+    exposure, plus ``amount``. (With a share or a rate the amount is 0, except in a part of a problem, where the
+    others have used or left some.)
     """
 
     name: str
@@ -154,11 +171,15 @@ class Problem:
         """Return (left, right, constant): the row says left ≤ right + constant, or ≥ where the sense is −1."""
         inside = 1.0 if row.members is None else row.members.mask.astype(np.float64)
         if row.rate is not None:
-            return self.measures["interest"] * inside, self.measures["exposure"] * (inside * row.rate), 0.0
+            return (
+                self.measures["interest"] * inside,
+                self.measures["exposure"] * (inside * row.rate),
+                row.amount,
+            )
         assert row.measure != "average_rate"
         measure = self.measures[row.measure]
         if row.share is not None:
-            return measure * inside, measure * row.share, 0.0
+            return measure * inside, measure * row.share, row.amount
         return measure * inside, Form(), row.amount
 
     def row_form(self, row: Row) -> Form:
@@ -224,31 +245,20 @@ class Problem:
 
     def totals(self, choice: Choice) -> dict[MeasureName, float]:
         """Sum each measure over the plan."""
-        return {name: float(np.sum(choice.total(form))) for name, form in self.measures.items()}
+        return {name: total(choice.total(form)) for name, form in self.measures.items()}
 
     def value(self, choice: Choice) -> float:
         """Value a plan by the objective."""
+        return self.value_of(self.totals(choice))
+
+    def value_of(self, totals: Mapping[MeasureName, float]) -> float:
+        """Value a plan's totals by the objective."""
         weights = self.scalarisation
-        totals = self.totals(choice)
         return weights.revenue * totals["revenue"] + weights.risk * totals["risk"] + weights.constant
 
 
 def reordered(problem: Problem, order: Indices) -> Problem:
     """Return the same problem with its enterprises in another order; ``order`` has shape (n,)."""
-    per_enterprise = (
-        "enterprise",
-        "curve",
-        "line_min",
-        "line_max",
-        "line_step",
-        "first_rate",
-        "last_rate",
-        "must_lend",
-        "default_probability",
-        "risk_weight",
-        "risk_index",
-        "grade_factor",
-    )
     moved: dict[int, NDArray[np.int32]] = {}  # groups of one limit share their codes before and after
 
     def move(row: Row) -> Row:
@@ -258,8 +268,29 @@ def reordered(problem: Problem, order: Indices) -> Problem:
         return dataclasses.replace(row, members=Members(codes, row.members.code))
 
     return problem.replaced(
-        **{name: getattr(problem, name)[order] for name in per_enterprise},
+        **{name: getattr(problem, name)[order] for name in PER_ENTERPRISE},
         limits=tuple(move(row) for row in problem.limits),
+    )
+
+
+def concatenated(parts: Sequence[Problem]) -> Problem:
+    """Return one problem of the enterprises of several, one after another; all else is the first one's, as in all."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    joined: dict[int, NDArray[np.int32]] = {}
+    rows = []
+    for at, row in enumerate(first.limits):
+        members = row.members
+        if members is not None:
+            if id(members.codes) not in joined:
+                of_parts = [part.limits[at].members for part in parts]
+                joined[id(members.codes)] = np.concatenate([one.codes for one in of_parts if one is not None])
+            members = Members(joined[id(members.codes)], members.code)
+        rows.append(dataclasses.replace(row, members=members))
+    return first.replaced(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_ENTERPRISE},
+        limits=tuple(rows),
     )
 
 

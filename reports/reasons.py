@@ -10,15 +10,21 @@ elsewhere. An enterprise is worth a loan where it earns more than it needs. Wher
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lendplan.data.texts import Texts
 from lendplan.models.measures import Floats, Form, Indices
-from lendplan.models.problem import BUDGET, Choice, Problem
+from lendplan.models.problem import BUDGET, Choice, Problem, Row
+from lendplan.reports.wording import amount, amounts, chosen, joined, percents
+
+__all__ = ["Pricing", "Reasons", "Yields", "amount", "reasons"]
 
 _BLOCK = 4096  # enterprises at a time, so that the table of enterprises × rates stays small
+_EVERYONE = slice(None)
 _AT_BOUND = 1e-9
 _MARGINAL = 1e-9  # a year: nearer than this to its need, an enterprise is as good as those that are lent to
 
@@ -43,6 +49,10 @@ class Yields:
         """What is left."""
         return self.earned - self.needed
 
+    def of(self, who: NDArray[np.bool_]) -> Yields:
+        """Return the same for some of them."""
+        return Yields(*(getattr(self, field.name)[who] for field in fields(self)))
+
 
 class Pricing:
     """A problem seen at its shadow prices."""
@@ -57,77 +67,106 @@ class Pricing:
         self._risk = problem.measures["risk"] * (-weights.risk / unit)
         rows = {row.name: row for row in problem.rows}
         self._budget = problem.row_form(rows[BUDGET]) * (prices.get(BUDGET, 0.0) / unit)
-        limits = Form()
-        for name, price in prices.items():
-            if name != BUDGET and price != 0.0 and name in rows:
-                limits = limits + problem.row_form(rows[name]) * (price / unit)
-        self._limits = limits
+        priced = {
+            name: price / unit
+            for name, price in prices.items()
+            if name != BUDGET and price != 0.0 and name in rows
+        }
+        self._limits = _priced(problem, [rows[name] for name in priced], priced)
+        self._net = self._earned - self._risk - self._budget - self._limits
 
-    def at(self, rate: Indices, line: Floats) -> Yields:
-        """Return the yields at given rates; fixed amounts a loan are spread over ``line``; shapes (n,)."""
-        everyone = np.arange(self.problem.size)
+    def at(self, rate: Indices, line: Floats, part: slice = _EVERYONE) -> Yields:
+        """Return the yields of a part at given rates; fixed amounts a loan are spread over ``line``; shapes (part,)."""
+        curve = self.problem.curve[part]
+        exposure, interest = (
+            self.problem.exposure_table[curve, rate],
+            self.problem.interest_table[curve, rate],
+        )
         spread = 1.0 / np.where(line > 0, line, np.inf)
 
         def per_line(form: Form) -> Floats:
-            variable, fixed = self.problem.coefficients(form, everyone, rate)
-            return variable + fixed * spread
+            on_line, on_exposure, on_interest, on_loan = self._coefficients(form, part)
+            return on_line + on_exposure * exposure + on_interest * interest + on_loan * spread
 
         return Yields(
             rate, per_line(self._earned), per_line(self._risk), per_line(self._budget), per_line(self._limits)
         )
 
-    def best(self) -> tuple[Yields, Floats]:
+    def best(self, part: slice = _EVERYONE) -> tuple[Yields, Floats]:
         """Return the yields where a unit of line nets most, over each enterprise's rates and lines, and that line."""
         problem = self.problem
-        net = self._earned - self._risk - self._budget - self._limits
-        rate = np.zeros(problem.size, dtype=np.int64)
-        line = np.zeros(problem.size)
+        start, stop, _ = part.indices(problem.size)
+        rate = np.zeros(stop - start, dtype=np.int64)
+        line = np.zeros(stop - start)
         position = np.arange(len(problem.rates))
-        for start in range(0, problem.size, _BLOCK):
-            block = np.arange(start, min(start + _BLOCK, problem.size))
-            pairs = np.repeat(block, len(position)), np.tile(position, len(block))
-            per_line, fixed = problem.coefficients(net, *pairs)
-            shape = (len(block), len(position))
+        for first in range(start, stop, _BLOCK):
+            block = slice(first, min(first + _BLOCK, stop))
+            curve = problem.curve[block]
+            on_line, on_exposure, on_interest, fixed = (
+                coefficient[:, None] for coefficient in self._coefficients(self._net, block)
+            )
+            slope = (
+                on_line
+                + on_exposure * problem.exposure_table[curve]
+                + on_interest * problem.interest_table[curve]
+            )
             low, high = problem.line_min[block, None], problem.line_max[block, None]
-            slope, fixed = per_line.reshape(shape), fixed.reshape(shape)
-            at_low = slope + np.divide(fixed, low, out=np.full(shape, -np.inf), where=low > 0)
-            at_high = slope + np.divide(fixed, high, out=np.full(shape, -np.inf), where=high > 0)
+            nowhere = np.full(low.shape, -np.inf)
+            at_low = slope + np.divide(fixed, low, out=nowhere.copy(), where=low > 0)
+            at_high = slope + np.divide(fixed, high, out=nowhere, where=high > 0)
             net_yield = np.maximum(at_low, at_high)
             outside = (position < problem.first_rate[block, None]) | (
                 position > problem.last_rate[block, None]
             )
             net_yield[outside] = -np.inf
             best = np.argmax(net_yield, axis=1)
-            chosen = np.arange(len(block)), best
-            rate[block] = best
-            line[block] = np.where(at_low[chosen] > at_high[chosen], low[:, 0], high[:, 0])
-        return self.at(rate, line), line
+            at_best = np.arange(len(best)), best
+            here = slice(first - start, block.stop - start)
+            rate[here] = best
+            line[here] = np.where(at_low[at_best] > at_high[at_best], low[:, 0], high[:, 0])
+        return self.at(rate, line, part), line
+
+    def _coefficients(self, form: Form, part: slice) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return a form's coefficients on line, exposure, interest and count for a part, each (part,)."""
+
+        def pick(coefficient: Floats | float) -> Floats:
+            return np.broadcast_to(np.asarray(coefficient, dtype=np.float64), (self.problem.size,))[part]
+
+        return pick(form.line), pick(form.exposure), pick(form.interest), pick(form.count)
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
+def _priced(problem: Problem, rows: list[Row], prices: Mapping[str, float]) -> Form:
+    """Return the sum of rows, each times its price; the rows that one limit makes of a column are taken together."""
+    together: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        codes = None if row.members is None else id(row.members.codes)
+        together.setdefault((row.measure, row.share, row.rate, codes), []).append(row)
+    total = Form()
+    for group in together.values():
+        members, whole = group[0].members, sum(prices[row.name] for row in group)
+        weight: Floats | float = whole
+        if members is not None:
+            by_code = np.zeros(
+                int(members.codes.max(initial=-1)) + 2
+            )  # the last for those in no group, whose code is −1
+            for row in group:
+                assert row.members is not None
+                by_code[row.members.code] += prices[row.name]
+            weight = by_code[members.codes]
+        rate, share, measure = group[0].rate, group[0].share, group[0].measure
+        if rate is not None:
+            form = problem.measures["interest"] * weight - problem.measures["exposure"] * (weight * rate)
+        else:
+            assert measure != "average_rate"
+            form = problem.measures[measure] * weight
+            if share is not None:
+                form = form - problem.measures[measure] * (share * whole)
+        total = total + form
+    return total
 
 
-def amount(value: float) -> str:
-    """Write an amount: no more digits than one reads, and never a 0 for what is more."""
-    if value != 0.0 and not 0.1 <= abs(value) < 1e15:
-        return f"{value:.4g}"
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
-
-
-def _need(yields: Yields, i: int) -> str:
-    parts = [f"{_percent(yields.risk[i])} for risk"]
-    if yields.budget[i]:
-        parts.append(f"{_percent(yields.budget[i])} for the budget")
-    if yields.limits[i]:
-        parts.append(f"{_percent(yields.limits[i])} for limits")
-    return f"{_percent(yields.needed[i])} ({', '.join(parts)})"
-
-
-def reasons(
-    problem: Problem, prices: Mapping[str, float], choice: Choice, budget_left: float
-) -> NDArray[np.object_]:
-    """Return a sentence for each eligible enterprise, shape (n,).
+def reasons(problem: Problem, prices: Mapping[str, float], choice: Choice, budget_left: float) -> Texts:
+    """Return a sentence for each eligible enterprise, (n,).
 
     Parameters
     ----------
@@ -135,60 +174,99 @@ def reasons(
     choice : the plan
     budget_left : an amount, in the budget's basis
     """
-    pricing = Pricing(problem, prices)
-    if pricing.measured_in == "nothing":
-        return np.where(
-            choice.offered,
-            "lent as the limits ask; the objective values nothing",
-            "the objective values nothing",
-        ).astype(object)
-    best, _ = pricing.best()
-    at = np.where(
-        choice.offered, np.searchsorted(problem.rates, np.nan_to_num(choice.rate) - 1e-12), best.rate
-    )
-    granted = pricing.at(at, np.where(choice.offered, choice.line, problem.line_min))
-    text = np.empty(problem.size, dtype=object)
-    for i in range(problem.size):
-        if choice.offered[i]:
-            text[i] = _why_lent(problem, choice, granted, i)
-        else:
-            text[i] = _why_declined(problem, best, i, budget_left)
-    return text
+    return Reasons(problem, prices, choice, budget_left).of(_EVERYONE)
 
 
-def _why_lent(problem: Problem, choice: Choice, yields: Yields, i: int) -> str:
-    line = choice.line[i]
-    said = f"earns {_percent(yields.earned[i])} a year of its line and needs {_need(yields, i)}"
-    if problem.must_lend[i] and yields.net[i] < 0:
-        return f"must: lend; it {said}"
-    if problem.line_max[i] - line <= _AT_BOUND * problem.line_max[i]:
-        where = (
-            "its line is the largest it may have"
-            if problem.line_min[i] < line
-            else "its line is the only one it may have"
+class Reasons:
+    """Sentences for the eligible enterprises, made for a part of them at a time; as `reasons` takes its arguments."""
+
+    def __init__(
+        self, problem: Problem, prices: Mapping[str, float], choice: Choice, budget_left: float
+    ) -> None:
+        self._problem, self._choice, self._budget_left = problem, choice, budget_left
+        self._pricing = Pricing(problem, prices)
+
+    def of(self, part: slice) -> Texts:
+        """Return the sentences of a part of the eligible, (part,)."""
+        problem, choice, pricing = self._problem, self._choice, self._pricing
+        offered = choice.offered[part]
+        if pricing.measured_in == "nothing":
+            nothing = "the objective values nothing"
+            return chosen(offered, f"lent as the limits ask; {nothing}", nothing)
+        best, _ = pricing.best(part)
+        at = np.where(
+            offered, np.searchsorted(problem.rates, np.nan_to_num(choice.rate[part]) - 1e-12), best.rate
         )
-    elif line - problem.line_min[i] <= _AT_BOUND * problem.line_max[i]:
-        where = "its line is the least it may have"
-    else:
-        where = f"its line of {amount(line)} is what budget and limits leave"
-    if yields.net[i] < -1e-9:
-        where += ", and makes the whole come out: lines are all-or-nothing"
-    return f"{said}; {where}"
+        granted = pricing.at(at, np.where(offered, choice.line[part], problem.line_min[part]), part)
+        texts = Texts.repeated("", len(offered))
+        for who, told in ((offered, self._lent(part, granted)), (~offered, self._declined(part, best))):
+            texts = texts.overlaid(np.flatnonzero(who), told)
+        return texts
 
-
-def _why_declined(problem: Problem, yields: Yields, i: int, budget_left: float) -> str:
-    rate = _percent(problem.rates[yields.rate[i]])
-    if yields.net[i] < -_MARGINAL:
-        return (
-            f"needs {_need(yields, i)} a year, the best it earns is {_percent(yields.earned[i])} (at {rate})"
+    def _lent(self, part: slice, yields: Yields) -> Texts:
+        problem, lent = self._problem, self._choice.offered[part]
+        yields, line = yields.of(lent), self._choice.line[part][lent]
+        least, most = problem.line_min[part][lent], problem.line_max[part][lent]
+        near = _AT_BOUND * most
+        is_largest, is_least = most - line <= near, line - least <= near
+        is_forced = problem.must_lend[part][lent] & (yields.net < 0)
+        where = chosen(
+            is_largest & (least < line),
+            "; its line is the largest it may have",
+            "; its line is the only one it may have",
+        ).overlaid_where(~is_largest, Texts.repeated("; its line is the least it may have", len(line)))
+        told = amounts(line).mapped(lambda text: f"; its line of {text} is what budget and limits leave")
+        where = where.overlaid_where(~is_largest & ~is_least, told)
+        whole = chosen(yields.net < -1e-9, ", and makes the whole come out: lines are all-or-nothing", "")
+        nothing = Texts.repeated("", len(line))
+        return joined(
+            chosen(is_forced, "must: lend; it earns ", "earns "),
+            percents(yields.earned),
+            " a year of its line and needs ",
+            *_need(yields),
+            where.overlaid_where(is_forced, nothing),
+            whole.overlaid_where(is_forced, nothing),
         )
-    least = problem.line_min[i]
-    room = (
-        f"{amount(budget_left)} of the budget is left"
-        if budget_left < least
-        else "the limits leave no room for it"
-    )
-    return (
-        f"earns {_percent(yields.earned[i])} a year at {rate} and needs {_need(yields, i)}, but its line of at least "
-        f"{amount(least)} has no place beside the others: {room}"
-    )
+
+    def _declined(self, part: slice, best: Yields) -> Texts:
+        problem, who = self._problem, ~self._choice.offered[part]
+        best, least = best.of(who), problem.line_min[part][who]
+        earned, rate, need = percents(best.earned), percents(problem.rates).take(best.rate), _need(best)
+        too_dear = joined("needs ", *need, " a year, the best it earns is ", earned, " (at ", rate, ")")
+        no_place = np.flatnonzero(best.net >= -_MARGINAL)
+        if not no_place.size:
+            return too_dear
+        least = least[no_place]
+        return too_dear.overlaid(
+            no_place,
+            joined(
+                "earns ",
+                earned.take(no_place),
+                " a year at ",
+                rate.take(no_place),
+                " and needs ",
+                *(piece if isinstance(piece, str) else piece.take(no_place) for piece in need),
+                ", but its line of at least ",
+                amounts(least),
+                " has no place beside the others: ",
+                chosen(
+                    self._budget_left < least,
+                    f"{amount(self._budget_left)} of the budget is left",
+                    "the limits leave no room for it",
+                ),
+            ),
+        )
+
+
+def _for(what: str, share: str) -> str:
+    return f", {share} for {what}"
+
+
+def _need(yields: Yields) -> list[Texts | str]:
+    """Return the pieces of what each needs and for what."""
+    pieces: list[Texts | str] = [percents(yields.needed), " (", percents(yields.risk), " for risk"]
+    for values, what in ((yields.budget, "the budget"), (yields.limits, "limits")):
+        if np.any(values):
+            told = percents(values).mapped(partial(_for, what))
+            pieces.append(told.overlaid_where(values == 0, Texts.repeated("", len(values))))
+    return [*pieces, ")"]

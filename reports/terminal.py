@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lendplan.reports.reasons import amount
 from lendplan.reports.summary import STAGES
-from lendplan.reports.tables import LimitState, is_budget
+from lendplan.reports.tables import GradeTotals, LimitState, is_budget
+from lendplan.reports.wording import amount
 
 _NO_CENTS = 1e5  # amounts from here on are shown without decimals
 NARROW = 92  # columns of the terminal; below it the table by grade leaves some out
+WIDE = 120  # from here on the table of limits says where each shadow price holds
 _SMALL = 0.1  # and below this with three digits, so that none is shown as nothing
 _ALL_SHOWN = 12  # rows of the budget and the limits; of more, only those that bind are shown
 
@@ -45,7 +45,7 @@ def show_plan(
     console: Console,
     heading: Heading,
     summary: Mapping[str, Any],
-    grades: pd.DataFrame,
+    grades: Sequence[GradeTotals],
     states: Sequence[LimitState],
     written_to: str | None,
 ) -> None:
@@ -55,7 +55,8 @@ def show_plan(
     console.print()
     console.print(totals_table(heading, summary))
     console.print(_grades(grades, narrow=console.width < NARROW))
-    console.print(limits_table(heading, states, narrow=console.width < NARROW))
+    ranges = summary.get("shadow_price_ranges", {}) if console.width >= WIDE else {}
+    console.print(limits_table(heading, states, narrow=console.width < NARROW, ranges=ranges))
     if summary["unspent_because"]:
         say(console, f"Unspent: {summary['unspent_because']}.")
     say(console, _times(summary), "dim")
@@ -115,33 +116,40 @@ def totals_table(heading: Heading, summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _grades(grades: pd.DataFrame, *, narrow: bool) -> Table:
+def _grades(grades: Sequence[GradeTotals], *, narrow: bool) -> Table:
     """Return the table by grade; a narrow terminal gets fewer columns, and every figure whole."""
     table = Table(box=box.SIMPLE_HEAD, title="By grade", title_justify="left")
-    columns: dict[str, Callable[[dict[Hashable, Any]], str]] = {
-        "Grade": lambda row: str(row["grade"]),
-        "Enterprises": lambda row: f"{row['enterprises']:,}",
-        "Funded": lambda row: f"{row['funded']:,}",
-        "Line": lambda row: _money(row["line"]),
-        "Average rate": lambda row: (
-            "–" if pd.isna(row["average_rate"]) else f"{100 * row['average_rate']:.2f} %"
-        ),
-        "Exposure": lambda row: _money(row["exposure"]),
-        "Revenue": lambda row: _money(row["revenue"]),
-        "Risk": lambda row: _money(row["risk"]),
+    columns: dict[str, Callable[[GradeTotals], str]] = {
+        "Grade": lambda row: row.grade,
+        "Enterprises": lambda row: f"{row.enterprises:,}",
+        "Funded": lambda row: f"{row.funded:,}",
+        "Line": lambda row: _money(row.line),
+        "Average rate": lambda row: "–" if row.average_rate is None else f"{100 * row.average_rate:.2f} %",
+        "Exposure": lambda row: _money(row.exposure),
+        "Revenue": lambda row: _money(row.revenue),
+        "Risk": lambda row: _money(row.risk),
     }
     shown = {
         name: cell for name, cell in columns.items() if not (narrow and name in ("Enterprises", "Exposure"))
     }
     for name in shown:
         table.add_column(name, justify="left" if name == "Grade" else "right", no_wrap=True)
-    for row in grades.to_dict("records"):
+    for row in grades:
         table.add_row(*(cell(row) for cell in shown.values()))
     return table
 
 
-def limits_table(heading: Heading, states: Sequence[LimitState], *, narrow: bool = False) -> Table:
-    """Return the budget and the limits; of many, those that bind or have a price."""
+def limits_table(
+    heading: Heading,
+    states: Sequence[LimitState],
+    *,
+    narrow: bool = False,
+    ranges: Mapping[str, Sequence[float | None]] | None = None,
+) -> Table:
+    """Return the budget and the limits; of many, those that bind or have a price.
+
+    ``ranges`` are those of ``shadow_price_ranges``; without any the table does not speak of them.
+    """
     few = len(states) <= _ALL_SHOWN
     shown = [state for state in states if few or is_budget(state) or state.binding or state.price != 0.0]
     hidden = len(states) - len(shown)
@@ -152,7 +160,8 @@ def limits_table(heading: Heading, states: Sequence[LimitState], *, narrow: bool
         title=title,
         title_justify="left",
         caption="Shadow price: what one more unit on the limit's right side adds at most to the continuous "
-        f"relaxation, in which lines may be mixed ({worth}).",
+        f"relaxation, in which lines may be mixed ({worth})."
+        + (" It holds while that side stays within the range, all else as it stands." if ranges else ""),
         caption_justify="left",
     )
     for name in ("Limit", *(() if narrow else ("Measure",)), "Stated", "Reached", "", "Shadow price"):
@@ -160,6 +169,8 @@ def limits_table(heading: Heading, states: Sequence[LimitState], *, narrow: bool
         table.add_column(
             name, justify="left" if is_text else "right", overflow="fold", no_wrap=name != "Limit"
         )
+    if ranges:
+        table.add_column("Holds", justify="right", no_wrap=True)
     for state in shown:
         sign = "≤" if state.sense > 0 else "≥"
         table.add_row(
@@ -169,8 +180,32 @@ def limits_table(heading: Heading, states: Sequence[LimitState], *, narrow: bool
             _reached(state),
             "binds" if state.binding else "has room" if state.reached is not None else "counts nothing",
             f"{state.price:.4g}" if state.price else "0",
+            *([_range(state, ranges.get(state.name))] if ranges else []),
         )
     return table
+
+
+def _range(state: LimitState, ends: Sequence[float | None] | None) -> str:
+    """Write the right sides at which a price holds; for a share or a rate by how much more the measure may be."""
+    if ends is None:
+        return "–"
+    low, high = ends
+    signed = state.unit != "amount"
+
+    def text(end: float) -> str:
+        if not signed:
+            return amount(end)
+        return f"{'−' if end < 0 else '+'}{amount(abs(end))}"
+
+    if low is None or high is None:
+        return (
+            f"from {text(low)}"
+            if low is not None
+            else f"up to {text(high)}"
+            if high is not None
+            else "always"
+        )
+    return f"{text(low)} to {text(high)}"
 
 
 def _money(value: float) -> str:

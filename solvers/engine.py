@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from lendplan.solvers.result import Options, Progress, StopReason
 from lendplan.solvers.scaling import Scaled
 
 _FEASIBILITY = 1e-9  # on rows and columns scaled to about 1
+_NO_SETTINGS: Mapping[str, Any] = {}
 _POLL = 0.05  # seconds between looks at the user's Ctrl-C
 _last_threads: list[int] = []  # the thread count HiGHS's scheduler of this process was started with
 
@@ -58,6 +59,7 @@ def run(
     absolute_gap: float = 0.0,
     start: Floats | None = None,
     exact: bool = False,
+    settings: Mapping[str, Any] = _NO_SETTINGS,
 ) -> Outcome:
     """Solve one model.
 
@@ -69,6 +71,7 @@ def run(
     absolute_gap : in the objective's unit; the relative gap is the options'
     start : shape (c,), a point to begin from; one that is not feasible is ignored by HiGHS
     exact : pass every digit, and let the unit of the amounts decide between ties
+    settings : further options of HiGHS, by name
 
     Raises
     ------
@@ -79,6 +82,8 @@ def run(
         _check_finite(model)
         return _without_columns(model)
     highs, scaled = loaded(model, options, seconds=seconds, absolute_gap=absolute_gap, exact=exact)
+    for name, setting in settings.items():
+        _expect_ok(highs.setOptionValue(name, setting), f"option {name}")
     if start is not None and model.integer.any():
         solution = highspy.HighsSolution()
         measure = np.where(scaled.column > 0, scaled.column, 1.0)

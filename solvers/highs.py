@@ -35,6 +35,7 @@ from lendplan.solvers.result import (
     objective_scale,
     relative_gap,
 )
+from lendplan.solvers.sensitivity import price_ranges
 from lendplan.solvers.standard_form import compile_model
 
 FormulationName = Literal["joint", "two_stage"]
@@ -85,6 +86,7 @@ class _Solve:
         self.left: Callable[[], float] = clock(options)
         self.seconds = {"build": 0.0, "solve": 0.0}
         self.prices: dict[str, float] = {}
+        self.price_ranges: dict[str, tuple[float, float]] = {}
         self.relaxed_bound = float("inf")
         self._since = time.perf_counter()
 
@@ -109,6 +111,8 @@ class _Solve:
         self.prices, self.relaxed_bound, outcome = shadow_prices(
             self.problem, self.options, seconds=self.left()
         )
+        if outcome.x is not None:
+            self.price_ranges = price_ranges(self.problem, self.prices, self.options, seconds=self.left())
         self._lap("solve")
         return None if outcome.x is not None else self._without_plan(outcome)
 
@@ -210,6 +214,7 @@ class _Solve:
             solution=solution,
             problem=self.problem,
             prices=self.prices,
+            price_ranges=self.price_ranges,
             seconds=self.seconds,
             seed=self.options.seed,
             solver=f"highs {version('highspy')}",

@@ -100,10 +100,10 @@ def payoff_ranges(problem: Problem, options: Options, *, seconds: float) -> tupl
             (float(relaxation.cost(revenue) @ outcome.x), float(relaxation.cost(risk) @ outcome.x))
         )
     (revenue_max, risk_max), (revenue_min, risk_min) = corners
-    return Ranges(*_widest(revenue_max, revenue_min), *_widest(risk_max, risk_min)), outcome
+    return Ranges(*widest(revenue_max, revenue_min), *widest(risk_max, risk_min)), outcome
 
 
-def _widest(most: float, least: float) -> tuple[float, float]:
+def widest(most: float, least: float) -> tuple[float, float]:
     """Make a range that is no more than rounding a range of zero, so that no weight is divided by dust."""
     if most - least <= 1e-9 * max(abs(most), abs(least)):
         return most, most

@@ -80,6 +80,26 @@ class Conflict:
     together_proven: bool = True
 
 
+Branch = tuple[str, str, float | None]
+"""A split of one enterprise: (id, ``at_most`` | ``above``, rate or None) or (id, ``line_at_…``, line)."""
+
+
+@dataclass(frozen=True)
+class Branched:
+    """Prices for a part of the plans: those that keep to the branches, root first."""
+
+    branches: tuple[Branch, ...]
+    prices: Floats  # (rows,)
+
+
+@dataclass(frozen=True)
+class SearchProof:
+    """The leaves of a search that show the bound, and the prices at which choices were dropped on the way."""
+
+    leaves: tuple[Branched, ...]
+    fixings: tuple[Branched, ...]
+
+
 @dataclass(frozen=True)
 class Result:
     """The outcome of a solve. ``rate`` holds positions in the problem's rates, −1 for none; shapes (n,)."""
@@ -91,6 +111,8 @@ class Result:
     line: Floats | None = None
     bound: float | None = None  # on the scenario's objective; None where the formulation does not bound it
     prices: Mapping[str, float] = field(default_factory=dict)  # by row name, d objective / d right side
+    price_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of right sides; may lack rows
+    proof: SearchProof | None = None  # where a search went further than the prices alone
     seconds: Mapping[str, float] = field(default_factory=dict)
     solver: str = ""
     seed: int = 0

@@ -4,6 +4,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from lendplan.scenario.manual import descriptions
 from lendplan.scenario.schema import Settings
 
 
@@ -13,7 +14,7 @@ def json_schema() -> dict[str, Any]:
     It accepts every scenario that the loader accepts. What it cannot say (two limits of one name, a `min` above its
     `max`) the loader alone refuses.
     """
-    schema = Settings.model_json_schema()
+    schema = described_schema()
     definitions = schema["$defs"]
     for name, block in [("Settings", schema), *definitions.items()]:
         required = block.get("required", [])
@@ -37,6 +38,38 @@ def json_schema() -> dict[str, Any]:
         "title": "lendplan scenario",
         "anyOf": [extended, complete],
     }
+
+
+def described_schema() -> dict[str, Any]:
+    """Return the schema as pydantic has it, with what the manual says of each key.
+
+    A key's own words are left out where they are those of its block.
+    """
+    schema = Settings.model_json_schema()
+    definitions = schema["$defs"]
+    about = {one.__name__: descriptions(one) for one in _blocks(Settings)}
+    for name, block in [("Settings", schema), *definitions.items()]:
+        for key, entry in block["properties"].items():
+            told = about[name].get(key)
+            of_its_block = definitions.get(entry.get("$ref", "").rpartition("/")[2], {}).get("description")
+            if told is not None and told != of_its_block:
+                block["properties"][key] = dict(sorted({**entry, "description": told}.items()))
+    return schema
+
+
+def _blocks(block: type[BaseModel]) -> set[type[BaseModel]]:
+    """Return a block and all blocks below it."""
+    below = {
+        one
+        for info in block.model_fields.values()
+        for one in _types(info.annotation)
+        if isinstance(one, type) and issubclass(one, BaseModel)
+    }
+    return {block}.union(*(_blocks(one) for one in below))
+
+
+def _types(annotation: Any) -> list[Any]:
+    return [annotation, *(found for one in get_args(annotation) for found in _types(one))]
 
 
 def _or_null(entry: dict[str, Any]) -> dict[str, Any]:

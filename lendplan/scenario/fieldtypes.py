@@ -1,11 +1,13 @@
 """The types of scenario fields: what each accepts from a file, and what the JSON Schema says of it."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from lendplan.data.findings import shown
 from lendplan.scenario.values import (
     BASIS_POINT_PATTERN,
     PERCENT_PATTERN,
@@ -54,6 +56,23 @@ def _texts(value: object) -> list[str]:
     return [str(one) for one in values]
 
 
+CLUSTER_PATTERN = r"^(local|(tcp|tls)://[^\s/]+:[0-9]{1,5}/?)$"
+"""What stands for machines: our own, or the address of a Dask scheduler."""
+
+
+def _cluster(value: str) -> str:
+    if not re.fullmatch(CLUSTER_PATTERN, value):
+        message = "must be `local`, or the address of a Dask scheduler such as tcp://10.0.0.1:8786, and is"
+        raise problem(f"{message} {shown(value)}")
+    return value
+
+
+Cluster = Annotated[
+    str,
+    AfterValidator(_cluster),
+    WithJsonSchema({"type": "string", "pattern": CLUSTER_PATTERN}),
+]
+"""``local`` or an address such as ``tcp://10.0.0.1:8786``."""
 Fraction = Annotated[
     float,
     BeforeValidator(check_fraction),

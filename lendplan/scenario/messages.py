@@ -8,12 +8,12 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from lendplan.data.findings import did_you_mean, shown
+from lendplan.scenario.manual import descriptions
 from lendplan.scenario.nodes import KeyPath
 
 PLANNED_KEYS = ("sweep", "frontier", "treasury")
 """Blocks of the scenario that this version cannot read yet."""
 PLANNED_VALUES = {
-    ("solver", "method"): ("lagrangian",),
     ("formulation",): ("rate_card", "stress", "robust"),
 }
 """Values that this version cannot use yet."""
@@ -97,7 +97,7 @@ def _parts(annotation: Any) -> list[Any]:
 
 def _missing(path: KeyPath, _value: object, model: type[BaseModel], _written: str | None) -> str:
     found = _fields(model, path[:-1])
-    about = found[0].model_fields[str(path[-1])].description if found else None
+    about = descriptions(found[0]).get(str(path[-1])) if found else None
     clause = re.split(r"[;.]", " ".join((about or "").split()))[0]
     return f"is required and missing{f': {clause[0].lower()}{clause[1:]}' if clause else ''}"
 
@@ -177,5 +177,4 @@ _PLAIN = {
     "less_than": "must be below {lt:g}, and {is_}",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters, and {is_}",
-    "none_required": "this version of lendplan runs on one machine; remove the key (others are planned)",
 }

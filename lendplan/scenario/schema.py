@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from lendplan.scenario.fieldtypes import (
     Amount,
+    Cluster,
     Fraction,
     LimitValue,
     Positive,
@@ -19,9 +20,7 @@ from lendplan.scenario.values import Bound
 
 
 class _Block(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -207,16 +206,18 @@ class Limit(_Block):
 class Solver(_Block):
     """How the plan is searched for."""
 
-    method: Literal["auto", "highs"] = "auto"
-    """`auto` chooses (the default); `highs` is Pyomo and HiGHS."""
+    method: Literal["auto", "lagrangian", "highs"] = "auto"
+    """`lagrangian`: prices and a search, `joint` only, at any size; `highs`: Pyomo and HiGHS, any formulation; `auto`
+    (the default) chooses, and the summary says what it chose."""
     gap: Annotated[float, Field(gt=0, lt=1)] = 1e-6
     """Relative gap, a fraction, within which a plan counts as proven; one in a million unless given."""
     time_limit: Positive = 300.0
     """Seconds after which the best plan so far is written; 300 unless given."""
     threads: Annotated[int, Field(ge=1)] = 2
     """Processor threads of the solver; 2 unless given."""
-    cluster: None = None
-    """Machines to spread the work over; null, this machine alone."""
+    cluster: Cluster | None = None
+    """Where a book that is a Parquet dataset is solved in parts: `local`, by `threads` processes of this machine, or
+    the address of a Dask scheduler; null, in one process."""
 
 
 class Settings(_Block):
@@ -271,6 +272,13 @@ class Settings(_Block):
     """How the plan is searched for; by a solver of lendplan's choice within 300 seconds unless given."""
     output: Text | None = None
     """Folder that the plan is written to; plans/ and the scenario's name, beside the scenario, unless given."""
+
+    @field_validator("solver")
+    @classmethod
+    def _can_take(cls, solver: Solver, info: ValidationInfo) -> Solver:
+        if solver.method == "lagrangian" and info.data.get("formulation") == "two_stage":
+            raise problem("`lagrangian` solves `joint` and not `two_stage`; write `auto` or `highs`", "method")
+        return solver
 
     @field_validator("limits")
     @classmethod

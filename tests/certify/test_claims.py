@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from random_tables import random_case
 
+from lendplan.certify.bound import certified_bound, choices_of
+from lendplan.certify.claims import check_certificate
+from lendplan.certify.leaves import search_of
 from lendplan.certify.plan import verify
-from lendplan.certify.report import Report
+from lendplan.certify.report import Checklist, Report
 
 
 def failures(report: Report) -> dict[str, str]:
@@ -154,3 +158,39 @@ def test_what_is_taken_on_trust_is_said(plan: Any, tmp_path: Path) -> None:
     assert report.notes[0].startswith("certified: no plan is worth more than ")
     assert any("solver's own bound" in note for note in report.notes)
     assert any("of its file only the hash" in note for note in report.notes)
+
+
+# ------------------------------------------------------------------------------------------------ to the last bit
+@pytest.mark.parametrize("prices", [{"budget": 0.02}, {"budget": 0.06}, {"budget": 0.0}])
+def test_prices_that_were_exchanged_are_caught(plan: Any, tmp_path: Path, prices: Any) -> None:
+    plan.certificate["prices"] = prices
+    assert "certified bound" in failures(verify(plan.write(tmp_path / "plan")))
+
+
+def test_a_bound_that_is_too_low_by_its_last_bit_is_caught(plan: Any, tmp_path: Path) -> None:
+    plan.state(certified_bound=7.95)
+    found = failures(verify(plan.write(tmp_path / "plan")))
+    assert found == {
+        "certified bound": "stated 7.95 is less than D(λ), which is 7.950000000000001; nothing was rounded"
+    }
+
+
+@pytest.mark.parametrize(("fit", "is_kept"), [("raw", False), ("isotonic", False), ("logistic", True)])
+def test_a_logistic_fit_need_not_repeat_to_the_last_bit(
+    scenario: dict[str, Any], fit: str, is_kept: bool
+) -> None:
+    """It is fitted anew, by another release or on another machine perhaps, and its last digits may differ."""
+    case, book, churn = random_case(3, scenario)
+    choices = choices_of({**case, "churn_fit": fit}, book, churn, case["objective"]["ranges"])
+    prices = {name: 0.0 for family in choices.families for name in family.names}
+    bound = math.nextafter(certified_bound(choices, prices), -math.inf)
+    leaves = [{"choices": [], "prices": prices}]
+    for more in ({}, {"leaves": leaves}):
+        certificate = {"certified_bound": bound, "prices": prices, **more}
+        checks = Checklist()
+        check_certificate(certificate, search_of(certificate), choices, checks)
+        assert {check.name: check.passed for check in checks.checks}["certified bound"] == is_kept
+        certificate["certified_bound"] = bound - 1e-3
+        checks = Checklist()
+        check_certificate(certificate, search_of(certificate), choices, checks)
+        assert not {check.name: check.passed for check in checks.checks}["certified bound"]

@@ -1,5 +1,6 @@
 """Members of limits, and sums that no order of the rows can bend."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lendplan.certify.question import question_of
-from lendplan.certify.rows import rows_of, tolerances
+from lendplan.certify.rows import rows_of, tolerance_of
 from lendplan.data.book import assemble_book
 from lendplan.data.findings import InputError
 from lendplan.data.tables import table_from_frame
@@ -96,5 +97,6 @@ def test_sides(scenario: dict[str, Any]) -> None:
     assert right.tolist() == pytest.approx([0.3, 0.7])
 
 
-def test_tolerances_grow_with_the_right_side() -> None:
-    assert tolerances(np.array([0.0, -0.5, 1000.0])).tolist() == pytest.approx([1e-9, 1e-9, 1e-6])
+def test_tolerance_grows_with_the_right_side() -> None:
+    assert [tolerance_of(right) for right in (0.0, -0.5, 1000.0)] == pytest.approx([1e-9, 1e-9, 1e-6])
+    assert tolerance_of(Fraction(-2000)) == 2000 * Fraction(1e-9)

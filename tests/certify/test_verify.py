@@ -97,7 +97,7 @@ def test_weighted_plan(plan: Any, tmp_path: Path) -> None:
     plan.scenario["objective"] = {"kind": "weighted", "revenue_weight": 0.5, "ranges": ranges}
     plan.set("E1", value=0.115).set("E3", value=0.083).set("E6", value=-0.0225)
     plan.certificate["prices"] = {"budget": 0.0}
-    plan.state(objective=0.0505, bound=0.0505, certified_bound=0.0505, ranges=ranges)
+    plan.state(objective=0.0505, bound=0.0505, certified_bound=0.05050000000000003, ranges=ranges)
     report = verify(plan.write(tmp_path / "plan"))
     assert report.passed, report.failed
 
@@ -115,7 +115,9 @@ def test_range_of_zero_makes_its_term_zero(plan: Any, tmp_path: Path) -> None:
     plan.set("E1", value=0.63).set("E3", value=0.246).set("E6", value=0.03)
     plan.certificate["prices"] = {"budget": 0.0}
     # D(0): per unit .1·.8·.08 = .0064 (A), .1·.5·.08 = .004 (B); the loans cost .01: .63 + .39 + .246 + .39 − .5
-    plan.state(objective=0.406, bound=0.406, certified_bound=1.156, certified_gap=0.75, ranges=ranges)
+    plan.state(
+        objective=0.406, bound=0.406, certified_bound=1.1560000000000008, certified_gap=0.75, ranges=ranges
+    )
     report = verify(plan.write(tmp_path / "plan"))
     assert report.passed, report.failed
 
@@ -124,7 +126,7 @@ def test_budget_on_exposure(plan: Any, tmp_path: Path) -> None:
     """Without a price D is 5.5 + 2.9 + 2.3 + 2.4 = 13.1."""
     plan.scenario["budget"] = {"total": 117.0, "basis": "exposure"}
     plan.certificate["prices"] = {"budget": 0.0}
-    plan.state(budget_used=117.0, certified_bound=13.1, certified_gap=(13.1 - 7.95) / 7.95)
+    plan.state(budget_used=117.0, certified_bound=13.100000000000003, certified_gap=(13.1 - 7.95) / 7.95)
     assert verify(plan.write(tmp_path / "plan")).passed
     plan.scenario["budget"]["total"] = 117.0 - 1e-6
     assert "excess 1e-06" in failures(verify(plan.write(tmp_path / "plan")))["budget"]

@@ -30,13 +30,12 @@ def test_a_rating_stands_over_the_book_unless_blank(read):
         read("book.csv", "enterprise,grade,risk_weight,region\nE1,A,0.1,n\nE2,B,0.2,s\nE3,C,0.3,n\n"),
         read("ratings.csv", "enterprise,grade,risk_weight,score,model\nE3,D,0.9,12,m1\nE1,,0.5,,\n"),
     )
-    assert book.frame["enterprise"].tolist() == ["E1", "E2", "E3"]
-    assert book.frame["grade"].tolist() == ["A", "B", "D"]
-    assert book.frame["risk_weight"].tolist() == [0.5, 0.2, 0.9]
-    assert book.frame["score"].tolist() == ["", "", "12"]
-    assert book.frame["model"].tolist() == ["", "", "m1"]
-    assert book.frame["region"].tolist() == ["n", "s", "n"]
-    assert isinstance(book.frame.index, pd.RangeIndex)
+    assert book.table["enterprise"].tolist() == ["E1", "E2", "E3"]
+    assert book.table["grade"].tolist() == ["A", "B", "D"]
+    assert book.table["risk_weight"].tolist() == [0.5, 0.2, 0.9]
+    assert book.table["score"].tolist() == ["", "", "12"]
+    assert book.table["model"].tolist() == ["", "", "m1"]
+    assert book.table["region"].tolist() == ["n", "s", "n"]
     assert book.line.tolist() == [2, 3, 4]
     assert book.file.endswith("book.csv")
     assert book.rated_by is not None
@@ -50,7 +49,7 @@ def test_ratings_can_bring_any_column_of_the_book(read):
         read("book.csv", "enterprise,line_max\nE1,10\nE2,20\n"),
         read("ratings.csv", "enterprise,grade,risk_weight,line_max\nE2,A,0.1,5\n"),
     )
-    assert book.frame["line_max"].tolist() == [10, 5]
+    assert book.table["line_max"].tolist() == [10, 5]
 
 
 def test_further_columns_and_strangers_in_ratings_are_logged(read, caplog):
@@ -59,7 +58,7 @@ def test_further_columns_and_strangers_in_ratings_are_logged(read, caplog):
             read("book.csv", "enterprise\nE1\nE2\n"),
             read("ratings.csv", "enterprise,grade,risk_weight,model\nE1,A,0.1,m\nE9,A,0.1,m\n"),
         )
-    assert len(book.frame) == 2
+    assert book.table.rows == 2
     assert "1 ratings are for enterprises that the book lacks: E9" in caplog.text
     assert "no rating for 1 enterprises" in caplog.text
     assert "further columns kept: model" in caplog.text
@@ -97,9 +96,9 @@ def test_columns_serve_both_tables(read):
         read("ratings.csv", "企业代号,信誉评级,risk_weight\nE1,A,0.1\n"),
         {"enterprise": "企业代号", "grade": "信誉评级", "line_max": "上限"},
     )
-    assert book.frame["enterprise"].tolist() == ["E1"]
-    assert book.frame["grade"].tolist() == ["A"]
-    assert book.frame["line_max"].tolist() == [5]
+    assert book.table["enterprise"].tolist() == ["E1"]
+    assert book.table["grade"].tolist() == ["A"]
+    assert book.table["line_max"].tolist() == [5]
 
 
 def test_a_name_that_no_table_has_is_refused(read):
@@ -112,7 +111,7 @@ def test_a_name_that_no_table_has_is_refused(read):
 
 
 def test_a_name_of_no_known_column_may_be_absent(read):
-    assert len(assemble_book(read("book.csv", "enterprise\nE1\n"), None, {"rate": "年利率"}).frame) == 1
+    assert assemble_book(read("book.csv", "enterprise\nE1\n"), None, {"rate": "年利率"}).table.rows == 1
 
 
 def test_the_inputs_are_left_as_they_were():
@@ -120,8 +119,8 @@ def test_the_inputs_are_left_as_they_were():
     ratings = pd.DataFrame({"enterprise": ["b"], "grade": ["A"], "risk_weight": [0.7]})
     before = enterprises.copy()
     book = assemble_book(table_from_frame(enterprises, "book"), table_from_frame(ratings, "ratings"))
-    assert book.frame["risk_weight"].tolist() == [0.1, 0.7]
-    book.frame.loc[0, "risk_weight"] = 9.0
+    assert book.table["risk_weight"].tolist() == [0.1, 0.7]
+    book.table.numbers("risk_weight")[0] = 9.0
     pd.testing.assert_frame_equal(enterprises, before)
 
 
@@ -137,4 +136,4 @@ def test_merging_follows_ids_whatever_the_order():
             "ratings",
         ),
     )
-    np.testing.assert_array_equal(book.frame["risk_weight"], weights)
+    np.testing.assert_array_equal(book.table["risk_weight"], weights)

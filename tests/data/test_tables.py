@@ -19,7 +19,7 @@ def csv(tmp_path, text, name="t.csv"):
 
 
 def rows(raw):
-    return list(zip(*(texts_of(raw.frame[name]).values for name in raw.frame), strict=True))
+    return list(zip(*(texts_of(column).values for column in raw.columns.values()), strict=True))
 
 
 def refusal(path):
@@ -106,17 +106,17 @@ def test_what_is_no_plain_table_is_refused(tmp_path, text, says):
 
 
 def test_a_mark_before_the_header_is_no_part_of_it(tmp_path):
-    assert list(read_table(csv(tmp_path, b"\xef\xbb\xbfid,x\na,1\n")).frame) == ["id", "x"]
+    assert list(read_table(csv(tmp_path, b"\xef\xbb\xbfid,x\na,1\n")).columns) == ["id", "x"]
 
 
 def test_headers_lose_surrounding_blanks(tmp_path):
-    assert list(read_table(csv(tmp_path, "id , x\na,1\n")).frame) == ["id", "x"]
+    assert list(read_table(csv(tmp_path, "id , x\na,1\n")).columns) == ["id", "x"]
 
 
 def test_a_header_alone_is_a_table_without_rows(tmp_path):
     raw = read_table(csv(tmp_path, "id,x"))
-    assert list(raw.frame) == ["id", "x"]
-    assert len(raw.frame) == len(raw.line) == 0
+    assert list(raw.columns) == ["id", "x"]
+    assert raw.rows == len(raw.cells("id")) == 0
 
 
 def test_a_line_longer_than_a_block(tmp_path):
@@ -145,7 +145,7 @@ def test_parquet_keeps_types_and_drops_pandas_row_labels(tmp_path):
     frame = pd.DataFrame({"id": ["a", "b"], "x": [1.5, np.nan]}, index=[5, 7])
     frame.to_parquet(tmp_path / "t.parquet")
     raw = read_table(tmp_path / "t.parquet")
-    assert list(raw.frame) == ["id", "x"]
+    assert list(raw.columns) == ["id", "x"]
     assert rows(raw) == [("a", "1.5"), ("b", "")]
     assert raw.line.tolist() == [2, 3]
     assert raw.encoding is None
@@ -169,7 +169,7 @@ def test_parquet_with_repeated_names_is_refused(tmp_path):
 def test_a_named_index_becomes_a_column():
     frame = pd.DataFrame({"x": [1]}, index=pd.Index(["a"], name="id"))
     raw = table_from_frame(frame, "book")
-    assert list(raw.frame) == ["id", "x"]
+    assert list(raw.columns) == ["id", "x"]
     assert raw.name == "book"
 
 

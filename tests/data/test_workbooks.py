@@ -55,8 +55,8 @@ def test_rows_keep_the_number_of_the_sheet(tmp_path):
         simple(tmp_path / "a.xlsx", {1: ["id", "x"], 4: ["a", 1.5], 6: ["=b", "2"], 7: [" ", ""]})
     )
     assert raw.line.tolist() == [4, 6]
-    assert raw.frame["id"].tolist() == ["a", "=b"]
-    assert raw.frame["x"].tolist() == [1.5, "2"]
+    assert raw.cells("id").tolist() == ["a", "=b"]
+    assert raw.cells("x").tolist() == [1.5, "2"]
     assert raw.sheet == "Book"
     assert raw.name.endswith("a.xlsx#Book")
 
@@ -71,9 +71,9 @@ def test_cells_keep_their_kind(tmp_path):
         sheets[0].write_boolean(1, 2, True)
 
     raw = read_table(workbook(tmp_path / "a.xlsx", fill))
-    assert list(raw.frame) == ["id", "d", "b", "2024"]
-    assert raw.frame["d"].tolist() == [datetime.date(2024, 3, 4)]
-    assert raw.frame["b"].tolist() == [True]
+    assert list(raw.columns) == ["id", "d", "b", "2024"]
+    assert raw.cells("d").tolist() == [datetime.date(2024, 3, 4)]
+    assert raw.cells("b").tolist() == [True]
 
 
 def test_sheets(tmp_path):
@@ -82,7 +82,7 @@ def test_sheets(tmp_path):
         sheets[1].write_row(1, 0, ["a"])
 
     path = workbook(tmp_path / "a.xlsx", fill, sheets=("Cover", "Book"))
-    assert read_table(f"{path}#Book").frame["id"].tolist() == ["a"]
+    assert read_table(f"{path}#Book").cells("id").tolist() == ["a"]
     assert "say which one: a.xlsx#Cover, a.xlsx#Book" in refusal(path)
     assert "did you mean 'Book'" in refusal(f"{path}#book")
     assert "is empty" in refusal(f"{path}#Cover")
@@ -95,7 +95,7 @@ def test_headers(tmp_path):
     )
     assert "alike" in refusal(simple(tmp_path / "c.xlsx", {1: ["id", "id"], 2: ["a", 1]}))
     raw = read_table(simple(tmp_path / "d.xlsx", {1: ["id", " ", "x"], 2: ["a", " ", 2]}))
-    assert list(raw.frame) == ["id", "x"]
+    assert list(raw.columns) == ["id", "x"]
 
 
 def test_errors_and_uncalculated_formulas_are_not_blank(tmp_path):
@@ -107,12 +107,12 @@ def test_errors_and_uncalculated_formulas_are_not_blank(tmp_path):
         sheets[0].write_formula(2, 1, "=1+1", None, 2)
 
     path = workbook(tmp_path / "a.xlsx", fill)
-    cells = read_table(path).frame["x"].tolist()
+    cells = read_table(path).cells("x").tolist()
     assert isinstance(cells[0], BadCell)
     assert cells[0].text == "#N/A"
     assert cells[1] == 2
     stale = rewritten(path, {SHEET: lambda xml: xml.replace(b"<f>1+1</f><v>2</v>", b"<f>1+1</f>")})
-    cells = read_table(stale).frame["x"].tolist()
+    cells = read_table(stale).cells("x").tolist()
     assert isinstance(cells[1], BadCell)
     assert "calculate and save" in cells[1].message
 
@@ -162,7 +162,7 @@ def test_a_document_type_in_utf_16_is_seen(tmp_path):
 
 def test_text_that_looks_like_a_declaration_is_text(tmp_path):
     path = simple(tmp_path / "a.xlsx", {1: ["id"], 2: ["<!DOCTYPE x>"]})
-    assert read_table(path).frame["id"].tolist() == ["<!DOCTYPE x>"]
+    assert read_table(path).cells("id").tolist() == ["<!DOCTYPE x>"]
 
 
 def test_zip_bombs_are_refused_unopened(tmp_path, monkeypatch):

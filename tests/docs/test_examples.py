@@ -33,6 +33,7 @@ PAGES = (
     "docs/measures_and_limits.md",
     "docs/churn.md",
     "docs/outputs.md",
+    "docs/explain_and_quote.md",
     "docs/how_it_is_solved.md",
     "docs/python_api.md",
 )

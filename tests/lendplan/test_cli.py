@@ -18,7 +18,7 @@ from lendplan import cli
 SUMMARY_KEYS = {
     "status", "objective", "bound", "gap", "certified_bound", "certified_gap", "revenue", "risk", "profit",
     "interest", "line", "exposure", "budget_used", "funded", "eligible", "average_rate", "unspent_because",
-    "solver", "seconds", "shadow_prices", "ranges", "binding",
+    "solver", "seconds", "shadow_prices", "shadow_price_ranges", "ranges", "binding",
 }  # fmt: skip
 CERTIFICATE_KEYS = {"objective", "bound", "certified_bound", "prices", "ranges", "inputs"}
 MANIFEST_KEYS = {"lendplan", "scenario", "scenario_file", "inputs", "versions", "seed", "created"}

@@ -5,11 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from workspace import ROOT
 
-HEAVY = ("pandas", "numpy", "scipy", "pyarrow", "pydantic", "pyomo", "highspy", "python_calamine", "yaml")
+HEAVY = (
+    "pandas",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pyarrow.compute",
+    "pyarrow.csv",
+    "pydantic",
+    "pyomo",
+    "highspy",
+    "python_calamine",
+    "yaml",
+)
+SHIPPED = ROOT / "scenarios" / "annual_budget.yaml"
 
 
 def loaded_after(code: str) -> set[str]:
@@ -31,7 +45,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_after(code) == set()
 
 
-@pytest.mark.parametrize("command", ["plan", "check", "score", "verify", "schema"])
+@pytest.mark.parametrize("command", ["plan", "check", "score", "verify", "explain", "quote", "schema"])
 def test_the_help_of_a_command_needs_no_tables_and_no_solver(command: str) -> None:
     code = f"import lendplan.cli\ntry:\n    lendplan.cli.main([{command!r}, '--help'])\nexcept SystemExit:\n    pass"
     assert loaded_after(code) <= {"pydantic"}  # Typer's own
@@ -42,4 +56,39 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_a_name_of_the_package_is_loaded_when_it_is_used() -> None:
-    assert "pandas" in loaded_after("import lendplan\nlendplan.load")
+    assert "numpy" in loaded_after("import lendplan\nlendplan.load")
+
+
+def test_a_book_is_read_and_checked_without_data_frames_models_and_statistics() -> None:
+    code = f"import lendplan.cli\nassert lendplan.cli.run(['check', {str(SHIPPED)!r}]) == 0"
+    assert loaded_after(code).isdisjoint({"pandas", "pyomo", "scipy", "pyarrow", "python_calamine"})
+
+
+def test_a_plan_is_written_and_checked_without_data_frames(tmp_path: Path) -> None:
+    """Arrow is there for the Parquet file; its functions over columns, which are slow to load, are for large books."""
+    code = f"""
+import numpy as np
+import lendplan
+from lendplan.plan import Plan
+from lendplan.solvers.result import Result, SolutionStatus, StopReason
+asked = lendplan.load({str(SHIPPED)!r}, ["objective.kind=profit", "limits=[]", "budget.total=20000"])
+problem = asked.case.problem
+result = Result(
+    stop=StopReason.TIME_LIMIT, solution=SolutionStatus.FEASIBLE, problem=problem, bound=1e6,
+    prices={{"budget": 0.0}}, rate=problem.first_rate.astype(np.int64), line=problem.line_max,
+)
+plan = Plan(asked.case, result)
+plan.write({str(tmp_path / "plan")!r})
+plan.totals_by_grade
+"""
+    loaded = loaded_after(code)
+    assert "pyarrow" in loaded
+    assert loaded.isdisjoint(
+        {"pandas", "pyomo", "scipy", "python_calamine", "pyarrow.compute", "pyarrow.csv"}
+    )
+
+
+def test_data_frames_come_with_pandas_where_they_are_asked_for() -> None:
+    pytest.importorskip("pandas")
+    code = f"import lendplan\nlendplan.load({str(SHIPPED)!r}).case.book.table.to_frame()"
+    assert "pandas" in loaded_after(code)

@@ -10,8 +10,9 @@ from reports_by_hand import PRICES, lent, three
 
 from lendplan.models.measures import Economics, Objective, Ranges
 from lendplan.models.problem import Choice, Members, Problem, Row
-from lendplan.reports.reasons import Pricing, amount, reasons
+from lendplan.reports.reasons import Pricing, reasons
 from lendplan.reports.tables import budget_left
+from lendplan.reports.wording import amount
 
 
 def said(problem: Problem, choice: Choice, prices: dict[str, float] | None = None) -> list[str]:
@@ -52,6 +53,15 @@ def test_one_that_helps_a_limit_needs_less() -> None:
     problem = three(limits=(Row("some B", "line", -1, codes, amount=60),))
     texts = said(problem, lent(problem, 90, 60, 0), {"budget": 0.04, "some B": -0.01})
     assert "needs 4.00 % (1.00 % for risk, 4.00 % for the budget, -1.00 % for limits)" in texts[1]
+
+
+def test_prices_of_two_limits_on_one_group_add_up() -> None:
+    codes = np.array([-1, 0, 0], dtype=np.int32)
+    limits = tuple(Row(name, "line", -1, Members(codes, 0), amount=60) for name in ("some B", "more B"))
+    texts = said(
+        three(limits=limits), lent(three(), 90, 60, 0), {"budget": 0.05, "some B": -0.01, "more B": -0.01}
+    )
+    assert "needs 4.00 % (1.00 % for risk, 5.00 % for the budget, -2.00 % for limits)" in texts[1]
 
 
 def test_the_best_it_earns_is_the_best_at_any_rate_and_line() -> None:

@@ -24,7 +24,8 @@ def summary(problem: Problem, choice: Choice, **fields: Any) -> dict[str, Any]:
 
 def test_the_figures_of_the_plan_worked_by_hand() -> None:
     problem = three()
-    found = summary(problem, lent(problem, 100, 50, 0))
+    ranges = {"budget": (140.0, 160.0), "idle": (-np.inf, 2.0)}
+    found = summary(problem, lent(problem, 100, 50, 0), price_ranges=ranges)
     assert found == {
         "status": "optimal",
         "objective": pytest.approx(7.1),
@@ -46,6 +47,7 @@ def test_the_figures_of_the_plan_worked_by_hand() -> None:
         "solver": "by hand",
         "seconds": {"read": 0.25, "check": 0, "build": 0, "solve": 1, "write": 0},
         "shadow_prices": {"budget": 0.03},
+        "shadow_price_ranges": {"budget": [140.0, 160.0], "idle": [None, 2.0]},
         "ranges": None,
         "binding": ["budget"],
     }

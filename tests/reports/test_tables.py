@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
+from column_tables import column_table
 from reports_by_hand import PRICES, lent, three
 
-from lendplan.models.applicants import Applicants
+from lendplan.data.coltable import ColumnTable
+from lendplan.data.texts import Texts
+from lendplan.models.applicants import OUTCOMES, Applicants
 from lendplan.models.measures import Objective, Ranges
-from lendplan.models.problem import Members, Row
+from lendplan.models.problem import Choice, Members, Problem, Row
 from lendplan.reports.tables import (
     ALLOCATION_COLUMNS,
     allocations,
     budget_left,
-    by_grade,
     is_budget,
     limit_states,
+    totals_by_grade,
 )
 
 
@@ -27,7 +29,6 @@ def applicants(rows: list[int], decision: list[str], reason: list[str]) -> Appli
     return Applicants(
         row=np.array(rows, dtype=np.int64),
         enterprise=np.array(["P", "Q", "R"][:size], dtype=object),
-        grade=np.array(["A", "B", "B"][:size], dtype=object),
         curve=np.zeros(size, dtype=np.int16),
         default_probability=numbers,
         risk_weight=numbers,
@@ -39,25 +40,27 @@ def applicants(rows: list[int], decision: list[str], reason: list[str]) -> Appli
         first_rate=np.zeros(size, dtype=np.int16),
         last_rate=np.zeros(size, dtype=np.int16),
         must_lend=np.zeros(size, dtype=bool),
-        decision=np.array(decision, dtype=object),
-        reason=np.array(reason, dtype=object),
+        outcome=np.array([OUTCOMES.index(one) for one in decision], dtype=np.int8),
+        reason=Texts.of(reason),
     )
 
 
-BOOK = pd.DataFrame({"enterprise": ["X", "P", "Q", "Y", "R"], "grade": ["D", "A", "B", "", "B"]})
+BOOK = column_table({"enterprise": ["X", "P", "Q", "Y", "R"], "grade": ["D", "A", "B", "", "B"]})
 OUTSIDE = applicants(
     [1, 2, 4], ["excluded", "", "", "decline", ""], ["grade D is excluded", "", "", "must: decline", ""]
 )
-REASONS = np.array(["p", "q", "r"], dtype=object)
+
+
+def planned(problem: Problem, choice: Choice) -> ColumnTable:
+    return allocations(BOOK, OUTSIDE, problem, choice)
 
 
 def test_allocations_stand_in_the_books_order_with_the_figures_worked_by_hand() -> None:
     problem = three()
-    plan = allocations(BOOK, OUTSIDE, problem, lent(problem, 100, 50, 0), REASONS)
-    assert tuple(plan.columns) == ALLOCATION_COLUMNS
+    plan = planned(problem, lent(problem, 100, 50, 0))
+    assert (*plan, "reason") == ALLOCATION_COLUMNS
     assert list(plan["enterprise"]) == ["X", "P", "Q", "Y", "R"]
     assert list(plan["decision"]) == ["excluded", "lend", "lend", "decline", "decline"]
-    assert list(plan["reason"]) == ["grade D is excluded", "p", "q", "must: decline", "r"]
     assert list(plan["line"]) == [0, 100, 50, 0, 0]
     np.testing.assert_array_equal(plan["rate"], [np.nan, 0.1, 0.1, np.nan, np.nan])
     np.testing.assert_allclose(plan["exposure"], [0, 80, 25, 0, 0])
@@ -70,35 +73,33 @@ def test_allocations_stand_in_the_books_order_with_the_figures_worked_by_hand() 
 def test_the_value_is_each_ones_part_of_a_weighted_objective() -> None:
     """Half of revenue over its range of 10, less half of risk over its range of 2."""
     problem = three(objective=Objective("weighted", 0.5, Ranges(10, 0, 2, 0)))
-    plan = allocations(BOOK, OUTSIDE, problem, lent(problem, 100, 50, 0), REASONS)
+    plan = planned(problem, lent(problem, 100, 50, 0))
     np.testing.assert_allclose(plan["value"], [0, 0.32 - 0.2, 0.1 - 0.125, 0, 0])
 
 
 def test_no_zero_has_a_sign() -> None:
     problem = three(objective=Objective("weighted", 0.0, Ranges(10, 0, 2, 0)))
-    plan = allocations(BOOK, OUTSIDE, problem, lent(problem, 0, 0, 0), REASONS)
+    plan = planned(problem, lent(problem, 0, 0, 0))
     for name in ("line", "exposure", "interest", "revenue", "risk", "value"):
         assert not np.any(np.signbit(plan[name])), name
 
 
 def test_the_outsiders_own_words_are_not_overwritten() -> None:
     problem = three()
-    allocations(BOOK, OUTSIDE, problem, lent(problem, 100, 50, 0), REASONS)
-    assert list(OUTSIDE.decision) == ["excluded", "", "", "decline", ""]
+    planned(problem, lent(problem, 100, 50, 0))
+    assert [OUTSIDE.outcome_of(row) for row in range(5)] == ["excluded", "", "", "decline", ""]
 
 
 def test_grades_are_summed_and_the_average_rate_weighs_by_exposure() -> None:
     problem = three()
     choice = problem.choice(np.array([1, 0, 1]), np.array([100.0, 20, 10]))
-    table = by_grade(allocations(BOOK, OUTSIDE, problem, choice, REASONS)).set_index("grade")
-    assert list(table.index) == ["(none)", "A", "B", "D"]
-    assert list(table["enterprises"]) == [1, 1, 2, 1]
-    assert list(table["funded"]) == [0, 1, 2, 0]
-    assert list(table["line"]) == [0, 100, 30, 0]
-    # B: 20 at 5 %, all drawn; 10 at 10 %, half drawn: (1 + .5) / 25.
-    assert table.loc["B", "average_rate"] == pytest.approx(0.06)
-    assert table.loc["A", "average_rate"] == pytest.approx(0.1)
-    assert list(table["average_rate"].isna()) == [True, False, False, True]
+    totals = totals_by_grade(planned(problem, choice))
+    assert [one.grade for one in totals] == ["(none)", "A", "B", "D"]
+    assert [one.enterprises for one in totals] == [1, 1, 2, 1]
+    assert [one.funded for one in totals] == [0, 1, 2, 0]
+    assert [one.line for one in totals] == [0, 100, 30, 0]
+    # A: at 10 %. B: 20 at 5 %, all drawn; 10 at 10 %, half drawn: (1 + .5) / 25.
+    assert [one.average_rate for one in totals] == [None, pytest.approx(0.1), pytest.approx(0.06), None]
 
 
 def members(*positions: int) -> Members:

@@ -6,7 +6,6 @@ import io
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 import pytest
 from reports_by_hand import PRICES, lent, result, three
 from rich.console import Console
@@ -15,24 +14,16 @@ from lendplan.models.problem import Row
 from lendplan.reports.progress import describe
 from lendplan.reports.score import show_score
 from lendplan.reports.summary import summarise
-from lendplan.reports.tables import LimitState, limit_states
+from lendplan.reports.tables import GradeTotals, LimitState, limit_states
 from lendplan.reports.terminal import Heading, limits_table, show_plan
 from lendplan.solvers.result import Progress
 
 HEADING = Heading("Annual SME budget", "CNY", 10_000, "joint", "profit", 0.5, 150.0, "line")
-GRADES = pd.DataFrame(
-    {
-        "grade": ["A", "B", "D"],
-        "enterprises": [1, 2, 1],
-        "funded": [1, 1, 0],
-        "line": [100_000_000.0, 50.0, 0.0],
-        "exposure": [80_000_000.0, 25.0, 0.0],
-        "interest": [8_000_000.0, 2.5, 0.0],
-        "revenue": [6_400_000.0, 2.0, 0.0],
-        "risk": [800_000.0, 0.5, 0.0],
-        "average_rate": [0.1, 0.1, float("nan")],
-    }
-)
+GRADES = [
+    GradeTotals("A", 1, 1, 100_000_000.0, 80_000_000.0, 8_000_000.0, 6_400_000.0, 800_000.0, 0.1),
+    GradeTotals("B", 2, 1, 50.0, 25.0, 2.5, 2.0, 0.5, 0.1),
+    GradeTotals("D", 1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, None),
+]
 
 
 def by_hand(**fields: Any) -> tuple[dict[str, Any], list[LimitState]]:
@@ -109,6 +100,18 @@ def test_the_caption_says_what_a_shadow_price_is() -> None:
     assert "Shadow price: what one more unit on the limit's right side" in text
     assert "objective a unit, profit" in text
     assert "adds at most to the continuous relaxation" in text
+
+
+def test_a_wide_terminal_says_where_prices_hold() -> None:
+    ranges = {"budget": [100.0, 150.5], "losses [all]": [1.3, None]}
+    changes = {"shadow_price_ranges": ranges}
+    lines = [" ".join(line.split()) for line in shown(130, changes=changes).splitlines()]
+    assert "budget line ≤ 150 150 binds 0.03 100 to 150.5" in lines
+    assert "losses [all] risk ≤ 1.3 1.3 binds 0 from 1.3" in lines
+    assert any(line.startswith("idle count") and line.endswith("–") for line in lines)
+    assert "all else as it stands" in " ".join(lines)
+    assert "Holds" not in shown(100, changes=changes)
+    assert "Holds" not in shown(130)
 
 
 def test_what_is_left_is_explained() -> None:

@@ -64,7 +64,7 @@ def test_refuses_what_makes_no_book(size: int, seed: int, word: str) -> None:
 def test_keeps_the_contract_of_the_enterprises_table(size: int) -> None:
     book = simulate_book(size, seed=11)
     assert tuple(book.columns) == COLUMNS
-    read = assemble_book(table_from_frame(book, "enterprises"), None, {}).frame
+    read = assemble_book(table_from_frame(book, "enterprises"), None, {}).table.to_frame()
     assert list(read["enterprise"]) == list(book["enterprise"])
     assert read["default_probability"].to_numpy() == pytest.approx(book["default_probability"].to_numpy())
 

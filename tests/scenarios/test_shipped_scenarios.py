@@ -71,7 +71,7 @@ def test_says_that_it_is_simulated(name: str) -> None:
     assert "simulated" in stated(name)["title"]
     assert "simulated" in "".join(line for line in text.splitlines() if line.startswith("#"))
     assert f"optimize scenarios/{name}.yaml" in text
-    book = plan_of(name).case.book.frame
+    book = plan_of(name).case.book.table.to_frame()
     assert book["name"].str.startswith("Simulated ").all()
 
 
@@ -197,7 +197,7 @@ def test_prices_have_the_sign_of_their_limit() -> None:
 
 def test_annual_budget_uses_its_budget_and_keeps_the_committees_decisions() -> None:
     plan = plan_of("annual_budget")
-    book = plan.case.book.frame
+    book = plan.case.book.table.to_frame()
     assert len(book) == 123
     assert plan.summary["budget_used"] == pytest.approx(2000)
     decision = plan.allocations["decision"].to_numpy()

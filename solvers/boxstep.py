@@ -1,0 +1,258 @@
+r"""The exact dual: a linear problem over the few enterprises whose choice hangs on the prices.
+
+Near the best prices nearly everybody's choice is settled; only those whose best choice beats the second best by
+little can be moved by the last digits of the prices. Their choices enter a linear problem one by one, everybody
+else's as what they use. That is a cut of D for each single enterprise, where a cutting plane is one for all of them
+together, so a few solves reach the exact optimum of the continuous relaxation: the value of the linear problem is
+then a plan's (with mixed choices) and D at its prices is no more.
+
+The prices stay in a box: using more of a row than there is costs the box's upper price, leaving some of it earns
+the lower one (Marsten, Hogan and Blankenship, The boxstep method for large-scale optimization, Operations
+Research 23, 1975).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lendplan.models.measures import Floats, Form, Indices
+from lendplan.models.problem import Problem
+from lendplan.solvers.arrays import ArrayModel
+from lendplan.solvers.cutting_planes import box
+from lendplan.solvers.engine import Outcome, run
+from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Value
+from lendplan.solvers.result import Options, StopReason
+from lendplan.solvers.sparse import from_entries, from_rows, stacked
+
+TOLERANCE = 1e-11  # relative: D this near to the relaxation's value is the relaxation's value
+_FURTHER, _NEARER = 8.0, 3.0
+_GOOD, _POOR = 0.7, 0.3
+_COLUMNS = 6  # an enterprise
+_CUTS = 60
+_SURE = 1e-9
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """The relaxation's optimum, or the best prices that were found on the way to it."""
+
+    at: Evaluation  # D at the best prices
+    value: float  # of the best mixture of plans that was found; −inf where there is none
+    revenue: float  # of that mixture
+    risk: float
+    stop: StopReason
+    exact: bool  # whether D is the mixture's value
+    infeasible: bool = False  # proven
+
+
+@dataclass(frozen=True)
+class Open:
+    """Some enterprises whose choices are open; the others take part as what they chose at a few price vectors."""
+
+    positions: Indices  # (o,) in the problem
+    core: Problem  # those enterprises alone
+    used: Floats  # (rows, cuts) what the others used of each row
+    revenue: Floats  # (cuts,) of the others
+    risk: Floats  # (cuts,)
+
+
+def opened(book: Book, bundle: Sequence[Evaluation], value: Value, positions: Indices) -> Open:
+    """Open some enterprises, and take from each evaluation what the others chose."""
+    core = book.gather(positions)
+    part = Lagrangian(core)
+    own = [part.evaluate(at.prices, value) for at in bundle]
+    pairs = list(zip(bundle, own, strict=True))
+    return Open(
+        positions,
+        core,
+        np.stack([at.used - mine.used for at, mine in pairs], axis=1),
+        np.array([at.revenue - mine.revenue for at, mine in pairs]),
+        np.array([at.risk - mine.risk for at, mine in pairs]),
+    )
+
+
+def relax(
+    book: Book,
+    value: Value,
+    bundle: Sequence[Evaluation],
+    radius: Floats,
+    options: Options,
+    *,
+    left: Callable[[], float],
+    stage: str,
+    width: int | None = None,
+) -> Relaxed:
+    """Find the exact optimum of the continuous relaxation, from prices that are nearly right.
+
+    Parameters
+    ----------
+    book : the problem in blocks
+    value : what is maximised
+    bundle : evaluations of the book, at least one
+    radius : shape (rows,), how far the best prices may be
+    left : seconds left
+    stage : named to the watcher
+    width : how many enterprises are left open; by the size of the book unless given
+    """
+    sense = book.table.sense
+    bundle = list(bundle)
+    width = width or 150 + book.size // 1000
+    best = trial = min(bundle, key=lambda at: at.bound)
+    floor, mixed = -np.inf, (np.nan, np.nan)
+    stop = StopReason.PROVEN
+    for _ in range(rounds_for(book.size)):
+        positions, beyond = book.closest(best.prices, value, width)
+        if trial is not best:
+            more, _ = book.closest(trial.prices, value, width)
+            positions = np.union1d(positions, more)
+        bundle = _kept(bundle, best, book.amount)
+        open_ = opened(book, bundle, value, positions)
+        columns = _columns(open_.core, [best.prices, trial.prices], value, beyond, _COLUMNS * width)
+        lower, upper = box(best.prices, radius, sense)
+        outcome, totals = _solve(open_, columns, value, book.amount, lower, upper, options, left(), stage)
+        if outcome.x is None or outcome.row_dual is None:
+            stop = outcome.stop
+            break
+        model, rows = outcome.objective, len(sense)
+        prices = np.clip(outcome.row_dual[:rows], lower, upper)
+        trial = book.evaluate(prices, value)
+        bundle.append(trial)
+        over, under = outcome.x[-2 * rows : -rows], outcome.x[-rows:]
+        pressed = ((over > 0) & (upper != 0.0)) | ((under > 0) & (lower != 0.0))
+        if not pressed.any() and model > floor:
+            floor, mixed = model, totals
+        elif pressed.any() and _is_hopeless(book, prices):
+            return Relaxed(trial, -np.inf, *mixed, StopReason.PROVEN, False, infeasible=True)
+        foretold, gained = best.bound - model, best.bound - trial.bound
+        if trial.bound - model <= TOLERANCE * max(abs(trial.bound), 1e-300):
+            best = trial
+            if not pressed.any():
+                break
+            radius = np.where((prices <= lower) | (prices >= upper), _FURTHER * radius, radius)
+            continue
+        if gained >= _GOOD * foretold:
+            radius = np.where((prices <= lower) | (prices >= upper), _FURTHER * radius, radius)
+        elif gained <= _POOR * foretold:
+            radius = radius / _NEARER
+        if gained > 0:
+            best, trial = trial, best
+    exact = best.bound - floor <= TOLERANCE * max(abs(best.bound), 1e-300)
+    return Relaxed(best, floor, *mixed, stop, exact)
+
+
+def _kept(bundle: list[Evaluation], best: Evaluation, amount: Floats) -> list[Evaluation]:
+    """Keep the evaluations whose cuts are the highest at the best prices."""
+
+    def below(at: Evaluation) -> float:
+        return best.bound - (at.bound + float(at.slope(amount) @ (best.prices - at.prices)))
+
+    return sorted(bundle, key=below)[:_CUTS]
+
+
+def _is_hopeless(book: Book, prices: Floats) -> bool:
+    """Whether these prices prove that no mixture of plans keeps to the rows, whatever it is worth (Farkas)."""
+    size = float(np.abs(prices).max())
+    if size == 0.0:
+        return False
+    ray = book.evaluate(prices / size, Value(0.0, 0.0))
+    gross = float(np.abs(ray.prices * book.amount).sum() + np.abs(ray.prices * ray.used).sum())
+    return ray.bound < -_SURE * gross
+
+
+def rounds_for(size: int) -> int:
+    """Return how many rounds pay: where a book is large its prices are right to 1e-8 without the last digits."""
+    return max(3, min(100, 2_000_000 // size))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Lending choices: an enterprise, a rate and the least or the largest line; shapes (c,)."""
+
+    owner: Indices  # positions in the core
+    rate: Indices
+    line: Floats
+
+
+def _columns(
+    core: Problem, prices: list[Floats], value: Value, window: float, most: int
+) -> Columns:
+    n, m = core.size, len(core.rates)
+    penalty = np.full((n, m, 2), np.inf)
+    for at in prices:
+        np.minimum(penalty, penalties(core, at, value)[1], out=penalty)
+    flat = penalty.reshape(-1)
+    near = np.flatnonzero((flat <= window) & np.isfinite(flat))
+    if len(near) > most:
+        near = np.sort(near[np.argpartition(flat[near], most)[:most]])
+    owner, rest = np.divmod(near, 2 * m)
+    rate, large = np.divmod(rest, 2)
+    return Columns(owner, rate, np.where(large == 1, core.line_max[owner], core.line_min[owner]))
+
+
+def penalties(core: Problem, prices: Floats, value: Value) -> tuple[Floats, Floats]:
+    """Return what each choice is worth less than the enterprise's best: declining (n,), and lending (n, m, 2).
+
+    The last axis is the least and the largest line; where both are the same only the largest counts, and what
+    is not admissible is infinitely worse.
+    """
+    form = core.measures["revenue"] * value.revenue + core.measures["risk"] * value.risk
+    for row, price in zip(core.rows, prices.tolist(), strict=True):
+        if price:
+            form = form - core.row_form(row) * price
+    n, m = core.size, len(core.rates)
+    v, loan = core.coefficients(form, np.repeat(np.arange(n), m), np.tile(np.arange(m), n))
+    v, loan = v.reshape(n, m), loan.reshape(n, m)
+    rate = np.arange(m)
+    v[(rate < core.first_rate[:, None]) | (rate > core.last_rate[:, None])] = -np.inf
+    lent = np.stack([v * core.line_min[:, None] + loan, v * core.line_max[:, None] + loan], axis=2)
+    lent[np.isnan(lent)] = -np.inf
+    lent[core.line_min >= core.line_max, :, 0] = -np.inf
+    nothing = np.where(core.must_lend, -np.inf, 0.0)
+    best = np.maximum(lent.max(axis=(1, 2)), nothing)
+    return best - nothing, best[:, None, None] - lent
+
+
+def _solve(
+    open_: Open,
+    columns: Columns,
+    value: Value,
+    amount: Floats,
+    lower: Floats,
+    upper: Floats,
+    options: Options,
+    seconds: float,
+    stage: str,
+) -> tuple[Outcome, tuple[float, float]]:
+    """Solve the relaxation over the open choices, prices within a box; return total revenue and risk, too."""
+    core, rows = open_.core, len(lower)
+
+    def valued(form: Form) -> Floats:
+        per_line, per_offer = core.coefficients(form, columns.owner, columns.rate)
+        return per_line * columns.line + per_offer
+
+    count, cuts = len(columns.rate), len(open_.revenue)
+    total = count + cuts + 2 * rows
+    slack = np.concatenate([open_.used, -np.eye(rows), np.eye(rows)], axis=1)
+    limits = [np.concatenate([valued(core.row_form(row)), slack[r]]) for r, row in enumerate(core.rows)]
+    owner = np.concatenate([columns.owner, np.full(cuts, core.size)])
+    once = from_entries(owner, np.arange(count + cuts), np.ones(count + cuts), (core.size + 1, total))
+    revenue = np.concatenate([valued(core.measures["revenue"]), open_.revenue])
+    risk = np.concatenate([valued(core.measures["risk"]), open_.risk])
+    model = ArrayModel(
+        cost=np.concatenate([value.revenue * revenue + value.risk * risk, -upper, lower]),
+        lower=np.zeros(total),
+        upper=np.full(total, np.inf),
+        integer=np.zeros(total, dtype=bool),
+        matrix=stacked([from_rows(limits, total), once]),
+        row_lower=np.concatenate([amount, core.must_lend.astype(float), [1.0]]),
+        row_upper=np.concatenate([amount, np.ones(core.size + 1)]),
+        offset=value.constant,
+    )
+    outcome = run(model, options, seconds=seconds, stage=stage, exact=True)
+    if outcome.x is None:
+        return outcome, (np.nan, np.nan)
+    x = outcome.x[: count + cuts]
+    return outcome, (float(revenue @ x), float(risk @ x))

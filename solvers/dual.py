@@ -1,0 +1,122 @@
+r"""The least upper bound that prices can prove, at any size.
+
+A small book: cutting planes from nothing (:mod:`cutting_planes`), then the exact optimum (:mod:`boxstep`).
+
+A large book is first priced by a sample of it. Its D is D of the sample times n / s, nearly; what is missing is
+mostly a slope. So the sample's right sides are moved until its slope at the present prices is the book's, it is
+solved again from there, and the book is evaluated once at the new prices. Each evaluation of the book gains
+about as many digits as the sample resolves, and four or five do for a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lendplan.models.measures import Floats
+from lendplan.solvers.boxstep import Relaxed, relax
+from lendplan.solvers.cutting_planes import descend
+from lendplan.solvers.newton import newton
+from lendplan.solvers.pricing import BLOCK, Book, Evaluation, Lagrangian, Value
+from lendplan.solvers.result import Options
+
+SMALL = 8192  # enterprises that are priced without a sample
+_STEPS = 150
+_NEAR = 1e-6  # relative: from here on the linear problem over the open choices is faster
+
+
+def lowest(
+    book: Book,
+    value: Value,
+    options: Options,
+    *,
+    left: Callable[[], float],
+    stage: str,
+    start: Floats | None = None,
+) -> Relaxed:
+    """Return the optimum of the continuous relaxation: its prices, its value, and D there.
+
+    Parameters
+    ----------
+    book : the problem in blocks
+    value : what is maximised
+    left : seconds left
+    stage : named to the watcher
+    start : shape (rows,), prices to begin from, such as those of a similar problem
+    """
+    bundle, radius = near(book, value, options, left=left, stage=stage, start=start)
+    return relax(book, value, bundle, radius, options, left=left, stage=stage)
+
+
+def near(
+    book: Book,
+    value: Value,
+    options: Options,
+    *,
+    left: Callable[[], float],
+    stage: str,
+    start: Floats | None = None,
+) -> tuple[list[Evaluation], Floats]:
+    """Return evaluations, the lowest first, and how far from its prices the best may be, (rows,)."""
+    if book.size > SMALL:
+        bundle, radius = _by_sample(book, value, options, left=left, stage=stage, start=start)
+    else:
+        nothing = book.evaluate(np.zeros(len(book.amount)), value)
+        unit = 0.3 * _unit(book, value)
+        first = nothing
+        if start is not None:
+            first = min(nothing, book.evaluate(start, value), key=lambda at: at.bound)
+        if first is not nothing:
+            unit = np.maximum(0.1 * np.abs(first.prices), 1e-3 * unit)
+        bundle, radius = descend(
+            lambda prices: book.evaluate(prices, value),
+            book.amount,
+            book.table.sense,
+            first,
+            unit,
+            steps=_STEPS,
+            tolerance=_NEAR,
+            enough_time=lambda: left() > 0,
+        )
+    fine = 0.01 / np.sqrt(max(1, book.size))
+    best = bundle[0]
+    return bundle, np.maximum(radius, fine * np.maximum(0.1 * np.abs(best.prices), _unit(book, value)))
+
+
+def _unit(book: Book, value: Value) -> Floats:
+    """Return a price of each row at which all that it counts would cost what all is worth, (rows,)."""
+    free = book.evaluate(np.zeros(len(book.amount)), Value(1.0, 0.0))
+    gross = np.maximum(np.abs(free.used), np.abs(book.amount))
+    gross = np.where(gross > 0, gross, gross.max(initial=0.0))
+    gross = np.where(gross > 0, gross, 1.0)
+    worth = abs(value.revenue * free.revenue) + abs(value.risk * free.risk)
+    if not worth > 0.0:  # nobody earns anything: a per cent of all amounts has the right size
+        worth = 0.01 * (abs(value.revenue) + abs(value.risk)) * gross.max()
+    return worth / gross
+
+
+def _by_sample(
+    book: Book,
+    value: Value,
+    options: Options,
+    *,
+    left: Callable[[], float],
+    stage: str,
+    start: Floats | None,
+) -> tuple[list[Evaluation], Floats]:
+    inner = Value(value.revenue, value.risk)
+    few = _part(book, SMALL // 2)
+    solved = lowest(few, inner, options, left=left, stage=stage, start=start)
+    unit = 0.1 * _unit(few, inner)
+    bundle = newton(
+        book, _part(book, BLOCK), value, solved.at.prices, unit, enough_time=lambda: left() > 0
+    )
+    return bundle, np.abs(bundle[0].prices) / np.sqrt(book.size)
+
+
+def _part(book: Book, most: int) -> Lagrangian:
+    """Return about so many of the enterprises, evenly spread, with their part of the right sides."""
+    every = -(-book.size // most)
+    some = np.arange(every // 2, book.size, every)
+    return Lagrangian(book.gather(some), book.amount * (len(some) / book.size))

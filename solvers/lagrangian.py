@@ -1,0 +1,416 @@
+"""The Lagrangian solver: `joint` at any size, with prices as the proof.
+
+Stages: the payoff ranges, where the objective needs them, and the best prices (:mod:`dual`); a plan, from a small
+model over the enterprises whose choice hangs on the prices, everybody else settled (:mod:`core`); then, as far as the
+asked gap needs it and the size allows it, the search that closes the gap (:mod:`search`), or HiGHS on the core
+where the tree grows too large. HiGHS solves the linear and small mixed-integer problems in between; Pyomo is not
+needed.
+
+Ties are broken by rule: up to ``BLOCK`` enterprises they enter in the order of their ids, a larger book in its own
+order; nothing depends on the clock, except where the time limit is reached.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from lendplan.models.measures import Floats, Indices, Ranges
+from lendplan.models.problem import Problem, broken_by, reordered
+from lendplan.solvers.boxstep import Relaxed
+from lendplan.solvers.core import (
+    Choices,
+    core_model,
+    left_within,
+    margin_for,
+    read_core,
+    with_right_sides,
+    write_core,
+)
+from lendplan.solvers.dual import lowest
+from lendplan.solvers.engine import SolverError, clock, run
+from lendplan.solvers.polish import polish
+from lendplan.solvers.pricing import BLOCK, Book, Lagrangian, Settlement, Value, value_of
+from lendplan.solvers.relaxation import TIE, widest
+from lendplan.solvers.result import (
+    Options,
+    Progress,
+    Result,
+    SearchProof,
+    SolutionStatus,
+    StopReason,
+    objective_scale,
+    relative_gap,
+)
+from lendplan.solvers.search import Search
+from lendplan.solvers.sensitivity import price_ranges
+
+NAME = "lagrangian"
+
+_SAFETY = 0.9  # of the gap: a little less is aimed at, so that rounding does not miss it
+_CORE = 20  # enterprises open at first, and so many more a row
+_CORE_A_ROW = 6
+_GOOD_ENOUGH = 0.015  # relative, over the number of enterprises: as far as the best plan lies below D, or less
+_WIDEN = 4
+_LARGEST_CORE = 1600  # enterprises of either kind in a model for a plan
+_NEAR = 1e-3  # so near, relative, the search goes on from a plan
+_SEARCHED = 10_000  # enterprises up to which the last digits are searched for
+_WORK = 400_000  # columns × parts that a search may look at before HiGHS takes over
+_RANGED = 200_000  # enterprises up to which the range of each price is worked out
+# HiGHS's own heuristics solve models within the model; with a good plan in hand they only take time.
+_NO_HEURISTICS = {
+    "mip_heuristic_effort": 0.0,
+    "mip_heuristic_run_rins": False,
+    "mip_heuristic_run_rens": False,
+    "mip_heuristic_run_root_reduced_cost": False,
+}
+
+
+def solve(problem: Problem, options: Options) -> Result:
+    """Solve a problem of the formulation ``joint``.
+
+    Parameters
+    ----------
+    problem : its ranges are computed where ``weighted`` has none
+    options : gap, time limit, threads, seed, watcher
+
+    Returns
+    -------
+    Result
+        ``rate`` and ``line`` in the order of ``problem``. Interrupted, or out of time, it holds the best plan that
+        was found.
+
+    Raises
+    ------
+    SolverError
+        Where an answer cannot be trusted.
+    """
+    if problem.size > BLOCK:
+        return _Solve(problem, options).run()
+    order = np.argsort(problem.enterprise, kind="stable")
+    result = _Solve(reordered(problem, order), options).run()
+    given = problem.replaced(objective=result.problem.objective)
+    if result.rate is None or result.line is None:
+        return replace(result, problem=given)
+    rate, line = np.empty_like(result.rate), np.empty_like(result.line)
+    rate[order], line[order] = result.rate, result.line
+    return replace(result, problem=given, rate=rate, line=line)
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """The best plan so far."""
+
+    plan: Settlement
+    value: float
+
+
+class _Solve:
+    """One solve: the clock, what is proven, and the best plan so far."""
+
+    def __init__(self, problem: Problem, options: Options) -> None:
+        self.problem = problem
+        self.options = options
+        self.left: Callable[[], float] = clock(options)
+        self.seconds = {"build": 0.0, "solve": 0.0}
+        self.best: Incumbent | None = None
+        self.bound = float("inf")
+        self.prices: dict[str, float] = {}
+        self.proof: SearchProof | None = None
+        self._since = time.perf_counter()
+
+    def run(self) -> Result:
+        try:
+            stop = self._run()
+        except KeyboardInterrupt:
+            stop = StopReason.INTERRUPTED
+        if isinstance(stop, Result):
+            return stop
+        return self._finished(stop)
+
+    def _run(self) -> Result | StopReason:
+        self.book = self._book()
+        self._lap("build")
+        stopped = self._value_terms()
+        if stopped is not None:
+            return stopped
+        self.value = value_of(self.problem)
+        relaxed = self._lowest(self.value, "prices")
+        if relaxed.infeasible:
+            return self._infeasible()
+        self.at = relaxed.at
+        self.bound = relaxed.at.bound
+        self.prices = {
+            name: float(price) + 0.0
+            for name, price in zip(self.book.table.names, relaxed.at.prices, strict=True)
+        }
+        self._try_nothing()
+        return self._plan() or self._close()
+
+    def _book(self) -> Book:
+        return Lagrangian(self.problem, threads=self.options.threads)
+
+    # --- what is proven -------------------------------------------------------------------------------------
+
+    def _lowest(self, value: Value, stage: str) -> Relaxed:
+        self._tell(stage)
+        return lowest(self.book, value, replace(self.options, watch=None), left=self.left, stage=stage)
+
+    def _value_terms(self) -> Result | StopReason | None:
+        objective = self.problem.objective
+        if objective.kind == "profit" or objective.ranges is not None:
+            return None
+        corners = []
+        for value, stage in ((Value(1.0, -TIE), "range of revenue"), (Value(TIE, -1.0), "range of risk")):
+            relaxed = self._lowest(value, stage)
+            if relaxed.infeasible:
+                return self._infeasible()
+            if np.isnan(relaxed.revenue):
+                return relaxed.stop if relaxed.stop is not StopReason.PROVEN else StopReason.TIME_LIMIT
+            corners.append(relaxed)
+        most, least = corners
+        ranges = Ranges(*widest(most.revenue, least.revenue), *widest(most.risk, least.risk))
+        self.problem = self.problem.with_ranges(ranges)
+        self.book.problem = self.problem
+        return None
+
+    def _gap(self) -> float:
+        if self.best is None:
+            return float("inf")
+        return relative_gap(max(self.bound, self.best.value), self.best.value, self.problem)
+
+    def _slack(self) -> float:
+        """Return the asked gap in the unit of the objective."""
+        size = abs(self.best.value) if self.best is not None else abs(self.bound)
+        return self.options.gap * _SAFETY * max(size, objective_scale(self.problem))
+
+    # --- plans ----------------------------------------------------------------------------------------------
+
+    def _take(self, plan: Settlement) -> float:
+        """Hold a plan against every row; keep it if it is the best. Return what it is worth, −inf if it is none."""
+        tally = self.book.tally(plan)
+        if tally.forgotten or tally.breaches(self.problem):
+            return float("-inf")
+        value = self.problem.value_of(tally.totals)
+        if self.best is None or value > self.best.value:
+            self.best = Incumbent(plan, value)
+            self._tell("plan")
+        return value
+
+    def _try_nothing(self) -> None:
+        nobody = np.empty(0, dtype=np.int64)
+        self._take(Settlement(None, self.value, nobody, nobody, np.empty(0)))
+
+    def _plan(self) -> StopReason | Result | None:
+        """Find a plan from the prices: all settled but those whose choice hangs on little.
+
+        Those whose rate hangs on the least are not enough where a row is to be met: so many again are open whose
+        lending does.
+        """
+        most = _CORE + _CORE_A_ROW * len(self.book.amount)
+        while True:
+            if self.left() <= 0:
+                return StopReason.TIME_LIMIT
+            everybody = most >= self.book.size
+            positions, margin = self.book.closest(self.at.prices, self.value, most)
+            lending = 0.0
+            if not everybody:
+                others, lending = self.book.closest(self.at.prices, self.value, most, lending=True)
+                positions = np.union1d(positions, others)
+            outcome = self._among(positions, margin, lending, spare=most)
+            if outcome.x is None and everybody and not outcome.infeasible:
+                return outcome.stop
+            if outcome.infeasible and everybody:  # perhaps for want of choices only
+                outcome = self._among(positions, float("inf"), 0.0, spare=None)
+                if outcome.infeasible:
+                    return self._infeasible()
+            if outcome.stop is StopReason.INTERRUPTED:
+                return outcome.stop
+            if self._gap() <= self.options.gap:
+                return None
+            if outcome.x is not None and self.book.size <= _SEARCHED and self._gap() <= _NEAR:
+                return None
+            if everybody or most > _LARGEST_CORE:
+                return None
+            most *= _WIDEN
+
+    def _among(self, positions: Indices, margin: float, lending: float, *, spare: int | None) -> Any:
+        """Solve the model over some enterprises, everybody else as the prices have it."""
+        whole = self.book.gather(positions)
+        own = Lagrangian(whole).evaluate(self.at.prices, self.value)
+        core = with_right_sides(whole, self.book.amount - (self.at.used - own.used))
+        if spare is not None:
+            margin = min(margin, margin_for(core, self.at.prices, self.value, spare))
+        choices = left_within(core, self.at.prices, self.value, margin, lending=lending)
+        model = core_model(core, choices, self.value)
+        wanted = max(
+            0.3 * self._slack(),
+            min(5e-5, _GOOD_ENOUGH / self.book.size) * max(abs(self.bound), objective_scale(self.problem)),
+        )
+        outcome = run(
+            model,
+            replace(self.options, gap=0.0),
+            seconds=self.left(),
+            stage="plan",
+            absolute_gap=wanted,
+        )
+        if outcome.x is not None:
+            self._polished(core, positions, *read_core(core, choices, outcome.x), self.at.prices)
+        return outcome
+
+    def _polished(
+        self, core: Problem, positions: Indices, rate: Indices, line: Floats, prices: Floats | None
+    ) -> float:
+        """Put the core's plan, its lines exact, in place of what the prices alone say; return its value."""
+        rate, line = polish(core, rate, line, self._quiet(), seconds=self.left())
+        choice = core.choice(rate, line)
+        if any(broken_by(core, choice, row) > 1e-9 * max(1.0, abs(row.amount)) for row in core.rows):
+            return float("-inf")
+        return self._take(Settlement(prices, self.value, positions, rate, line))
+
+    # --- the last digits ------------------------------------------------------------------------------------
+
+    def _close(self) -> StopReason:
+        """Close the gap over the choices that a better plan can hold."""
+        if self._gap() <= self.options.gap:
+            return StopReason.PROVEN
+        if self.book.size > _SEARCHED:
+            return StopReason.FAILED
+        margin = self.bound - self.best.value if self.best is not None else float("inf")
+        core = self._whole()
+        choices = left_within(core, self.at.prices, self.value, margin)
+        everybody = np.arange(core.size)
+        size = len(choices.owner) + int(choices.open.sum())
+        most = _WORK // max(1, size)
+
+        def found(rate: Indices, line: Floats) -> float:
+            return self._polished(core, everybody, rate, line, None)
+
+        if most >= 20:
+            self._tell("search")
+            search = Search(
+                core,
+                choices,
+                self.value,
+                self.value.constant,
+                self.at.prices,
+                self.bound,
+                self.best.value if self.best is not None else float("-inf"),
+                self._slack(),
+                found,
+                going=lambda nodes: nodes < most and self.left() > 0,
+            )
+            searched = search.run()
+            if searched.bound < self.bound:
+                self.bound = searched.bound
+                root = SearchProof(searched.leaves, searched.fixings)
+                self.proof = root
+            if searched.complete:
+                return StopReason.PROVEN
+        if self.left() <= 0:
+            return StopReason.TIME_LIMIT
+        return self._close_by_highs(core, choices)
+
+    def _close_by_highs(self, core: Problem, choices: Choices) -> StopReason:
+        if self.best is not None:
+            choices = left_within(core, self.at.prices, self.value, self.at.bound - self.best.value)
+        outcome = run(
+            replace(core_model(core, choices, self.value), offset=self.value.constant),
+            replace(self.options, gap=self.options.gap * _SAFETY),
+            seconds=self.left(),
+            stage="rates and lines",
+            absolute_gap=self.options.gap * _SAFETY * objective_scale(self.problem),
+            start=None if self.best is None else write_core(core, choices, *self.book.spread(self.best.plan)),
+            settings=_NO_HEURISTICS if self.best is not None else {},
+        )
+        if outcome.x is not None:
+            self._polished(core, np.arange(core.size), *read_core(core, choices, outcome.x), None)
+        if self.best is not None:
+            self.bound = min(self.bound, max(outcome.bound, self.best.value))
+        elif np.isfinite(outcome.bound):
+            self.bound = min(self.bound, outcome.bound)
+        return outcome.stop
+
+    # --- the answer -----------------------------------------------------------------------------------------
+
+    def _finished(self, stop: StopReason) -> Result:
+        best = self.best
+        self._lap("solve")
+        if best is None:
+            return self._result(stop, SolutionStatus.NONE)
+        scale = max(abs(best.value), objective_scale(self.problem))
+        if best.value - self.bound > 1e-7 * scale:
+            raise SolverError(f"the plan is worth {best.value!r}, above the bound {self.bound!r}")
+        self.bound = max(self.bound, best.value)
+        proven = self._gap() <= self.options.gap
+        if stop is StopReason.FAILED and proven:
+            stop = StopReason.PROVEN
+        rate, line = self._spread(best.plan)
+        result = self._result(
+            stop,
+            SolutionStatus.OPTIMAL if proven else SolutionStatus.FEASIBLE,
+            rate=rate,
+            line=line,
+            bound=self.bound,
+            proof=self.proof,
+            price_ranges=self._price_ranges() if stop is not StopReason.INTERRUPTED else {},
+        )
+        self._lap("solve")
+        return result
+
+    def _price_ranges(self) -> dict[str, tuple[float, float]]:
+        if self.book.size > _RANGED or not self.prices:
+            return {}
+        return price_ranges(self._whole(), self.prices, self._quiet(), seconds=max(1.0, self.left()))
+
+    def _infeasible(self) -> Result:
+        from lendplan.solvers.conflict import explain_conflict
+
+        conflict = explain_conflict(self._whole(), self.options, None)
+        self._lap("solve")
+        return self._result(StopReason.PROVEN, SolutionStatus.INFEASIBLE, conflict=conflict)
+
+    def _result(self, stop: StopReason, solution: SolutionStatus, **more: Any) -> Result:
+        return Result(
+            stop=stop,
+            solution=solution,
+            problem=self.problem,
+            prices=self.prices,
+            seconds=self.seconds,
+            seed=self.options.seed,
+            solver=f"{NAME} (highs {version('highspy')})",
+            **more,
+        )
+
+    def _whole(self) -> Problem:
+        """Return the problem with all its enterprises."""
+        return self.problem
+
+    def _spread(self, plan: Settlement) -> tuple[Indices | None, Floats | None]:
+        """Return everybody's rate and line, for the result."""
+        return self.book.spread(plan)
+
+    def _quiet(self) -> Options:
+        return replace(self.options, watch=None)
+
+    def _tell(self, stage: str) -> None:
+        if self.options.watch is not None:
+            self.options.watch(
+                Progress(
+                    stage,
+                    None if self.best is None else self.best.value,
+                    self.bound if np.isfinite(self.bound) else None,
+                )
+            )
+
+    def _lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] += now - self._since
+        self._since = now
+
+

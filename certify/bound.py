@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 
 from lendplan.certify.applicants import applicants_of
-from lendplan.certify.choices import NO_CUTS, Choices
+from lendplan.certify.choices import Choices
 from lendplan.certify.dual import exact_dual
-from lendplan.certify.estimate import estimates
+from lendplan.certify.estimate import Sheets
 from lendplan.certify.exact import rounded_up
+from lendplan.certify.left import Whole
 from lendplan.certify.pricing import weights_of
 from lendplan.certify.question import finite, question_of
 from lendplan.certify.rows import RowFamily, rows_of
@@ -121,5 +122,5 @@ def certified_bound(choices: Choices, prices: Mapping[str, float]) -> float:
     if choices.is_exact:
         found = exact_dual(choices, prices)
         return -math.inf if found is None else rounded_up(found)
-    (value,), (error,) = estimates(choices, [prices], [NO_CUTS], choices.everything)
+    value, error = Sheets(choices, [prices]).dual(0, Whole(choices))
     return float(np.nextafter(value + error, math.inf))

@@ -1,7 +1,6 @@
-"""What each eligible enterprise may be given, declining, a rate, a line: all of it, or what a search leaves."""
+"""What each eligible enterprise may be given: declining, a rate, a line."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -19,47 +18,6 @@ EXACT_UP_TO = 50_000
 """Eligible enterprises up to which figures are exact; beyond, they are doubles with their error bound."""
 
 
-@dataclass(frozen=True)
-class Region:
-    """The choices that are left of each of m eligible enterprises.
-
-    Parameters
-    ----------
-    rates
-        Whether it may be lent to at a rate, (m, k); None where every rate is open to everyone.
-    may_decline
-        Whether it may be lent nothing, (m,).
-    """
-
-    rates: NDArray[np.bool_] | None
-    may_decline: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """What a leaf leaves of one enterprise's choices.
-
-    Parameters
-    ----------
-    rates
-        Rates that are left, (k,).
-    may_decline
-        Whether declining is.
-    low, high
-        Ends of the line, counted in `Choices.line_unit`.
-    """
-
-    rates: NDArray[np.bool_]
-    may_decline: bool
-    low: float
-    high: float
-
-
-Cuts = Mapping[int, Cut]
-"""Place among the eligible → what is left of its choices; all of them where it is not named."""
-NO_CUTS: Cuts = {}
-
-
 class Choices:
     """The m eligible enterprises of a book, what each may be given, and what that is worth.
 
@@ -72,6 +30,15 @@ class Choices:
     ------
     InputError
         If an enterprise must be lent to and no rate is left for it.
+
+    Attributes
+    ----------
+    at
+        Rows of the book that are eligible, (m,).
+    may_decline
+        Whether each may be lent nothing, (m,).
+    open_rates
+        Whether each may be lent to at a rate, (m, k); None where every rate is open to everyone.
     """
 
     def __init__(
@@ -83,28 +50,28 @@ class Choices:
         self.is_exact = len(self.at) <= EXACT_UP_TO
         self.retention = a.retention
         self.low, self.high = a.line_min[self.at], a.line_max[self.at]
-        self.everything = Region(self._open_rates(), ~a.must_lend[self.at])
-        if self.everything.rates is not None:
-            stuck = self.at[~self.everything.may_decline & ~self.everything.rates.any(axis=1)]
+        self.may_decline: NDArray[np.bool_] = ~a.must_lend[self.at]
+        self.open_rates = self._open_rates()
+        if self.open_rates is not None:
+            stuck = self.at[~self.may_decline & ~self.open_rates.any(axis=1)]
             if stuck.size:
                 message = "{!r} must be lent to, and no rate is left for it"
                 raise InputError([Finding(message.format(a.enterprise[i])) for i in stuck])
 
     def _open_rates(self) -> NDArray[np.bool_] | None:
+        """Return which rates each may be lent to at, (m, k); None where every rate is open to everyone."""
         low, high = self.applicants.rate_min[self.at, None], self.applicants.rate_max[self.at, None]
         if np.isinf(low).all() and np.isinf(high).all():
             return None
         rates = self.applicants.rates
         return np.asarray((rates >= low - TOLERANCE) & (rates <= high + TOLERANCE))
 
-    def open_rates(self, region: Region, which: NDArray[np.int64], cuts: Cuts = NO_CUTS) -> NDArray[np.bool_]:
-        """Return which rates are left for some enterprises, (e, k)."""
-        shape = (len(which), len(self.applicants.rates))
-        is_open = np.ones(shape, dtype=bool) if region.rates is None else region.rates[which]
-        for j, i in enumerate(which.tolist() if cuts else ()):
-            if i in cuts:
-                is_open[j] &= cuts[i].rates
-        return is_open
+    @property
+    def count(self) -> int:
+        """Number of choices: an enterprise declining, or at one rate."""
+        everyone = len(self.at) * len(self.applicants.rates)
+        rates = everyone if self.open_rates is None else int(self.open_rates.sum())
+        return int(self.may_decline.sum()) + rates
 
     @cached_property
     def has_step(self) -> NDArray[np.bool_]:
@@ -140,9 +107,3 @@ class Choices:
     def exact_retention(self) -> Exact:
         """The share who stay, (curves, k)."""
         return Exact(1) - Exact.of(self.applicants.churn)
-
-    @cached_property
-    def exact_lines(self) -> tuple[Exact, Exact]:
-        """Smallest and largest lines, (m,)."""
-        unit = Exact.of(self.line_unit)
-        return Exact.of(self.low_count) * unit, Exact.of(self.high_count) * unit

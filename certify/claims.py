@@ -120,6 +120,9 @@ def _by_leaves(number: str, proof: Proof, choices: Choices) -> str:
     if proof.dropped:
         share = f"{proof.dropped:,} of {proof.choices:,} choices"
         told += f"; {share} were left out, since prices show that a plan with one of them is worth no more"
+    if proof.inner:
+        fixings = "fixing" if proof.inner == 1 else "fixings"
+        told += f"; {proof.inner:,} {fixings} left out more in parts of it"
     return told
 
 

@@ -11,7 +11,7 @@ errors.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,128 +19,187 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lendplan.certify.choices import Choices, Cuts, Region
+from lendplan.certify import left as parts
+from lendplan.certify.choices import Choices
 from lendplan.certify.exact import Floats, float_sum
+from lendplan.certify.left import Left, Part
 from lendplan.certify.pricing import Priced, float_prices, float_terms, right_sides, worths
 
 Prices = Mapping[str, Any]
-BLOCK = 1 << 18
-"""Most (set of prices, enterprise, rate) triples that are looked at together."""
 EPSILON = float(np.finfo(np.float64).eps)
 TINY = 2.0**-900
 
 
 @dataclass(frozen=True)
-class Values:
-    """What lending is worth to e enterprises in doubles, under b sets of prices.
+class Coefficients:
+    """What lending is worth to e enterprises in doubles, under one set of prices, or b sets: (e,) or (b, e).
 
     Parameters
     ----------
-    v, v_error
-        A unit of line at each rate, −inf where that is not left, (b, e, k); how far it may be off, (b, e).
-    fixed, fixed_error
-        A loan, wherever it is lent, (b, e).
-    low, high
-        Ends of the line, (b or 1, e).
-    may_decline
-        Whether declining is left, (b or 1, e).
+    alpha, beta, gamma
+        A unit of line at rate r, with retention s, is worth α + s·(β + γ·r).
+    fixed
+        A loan, wherever it is lent.
+    error
+        How far the worth of a loan may be off, whatever its line and rate.
     """
 
-    v: Floats
-    v_error: Floats
+    alpha: Floats
+    beta: Floats
+    gamma: Floats
     fixed: Floats
-    fixed_error: Floats
-    low: Floats
-    high: Floats
-    may_decline: NDArray[np.bool_]
+    error: Floats
 
-    @cached_property
-    def error(self) -> Floats:
-        """How far the worth of a loan may be off, whatever its line and rate, (b, e)."""
-        return np.asarray(self.high * self.v_error + self.fixed_error)
-
-    @cached_property
-    def lent(self) -> Floats:
-        """The best of lending, −inf where no rate is left, (b, e)."""
-        top = self.v.max(axis=2)
-        is_open = top != -np.inf
-        top = np.where(is_open, top, 0.0)
-        # For any line ≥ 0 the best rate is the one of the largest v; then the best line is an end.
-        return np.where(is_open, np.maximum(self.low * top, self.high * top) + self.fixed, -np.inf)
-
-    @cached_property
-    def best(self) -> Floats:
-        """The best of all choices, (b, e)."""
-        return np.where(self.may_decline, np.maximum(self.lent, 0.0), self.lent)
+    def at(self, place: int) -> "Coefficients":
+        """Return those of one set of prices."""
+        return Coefficients(
+            self.alpha[place], self.beta[place], self.gamma[place], self.fixed[place], self.error[place]
+        )
 
 
 @dataclass(frozen=True)
-class FloatRows:
-    """The rows under b sets of prices, and their magnitudes."""
+class Seen:
+    """What the pairs of a part are worth under one set of prices.
 
-    rows: Sequence[Priced]
-    sizes: Sequence[Priced]
+    Parameters
+    ----------
+    part
+        p pairs of e enterprises.
+    v
+        A unit of line, (p,).
+    fixed
+        A loan, (p,).
+    at_low, at_high
+        A loan with the smallest and with the largest line, (p,).
+    error
+        How far either may be off, (e,).
+    """
 
-    @classmethod
-    def of(cls, choices: Choices, sets: Sequence[Prices]) -> "FloatRows":
-        """Read prices; rows that have none in any set are left out."""
-        rows = float_prices(choices.families, sets)
-        return cls(rows, float_prices(choices.families, sets, is_magnitude=True))
+    part: Part
+    v: Floats
+    fixed: Floats
+    at_low: Floats
+    at_high: Floats
+    error: Floats
+
+    @cached_property
+    def lent(self) -> Floats:
+        """A loan with its better end, (p,)."""
+        return np.maximum(self.at_low, self.at_high)
+
+    @cached_property
+    def best_lent(self) -> Floats:
+        """The best of lending, −inf where there is no rate, (e,)."""
+        return self.part.largest(self.lent)
+
+    @cached_property
+    def best(self) -> Floats:
+        """The best of all choices, (e,)."""
+        return np.where(self.part.may_decline, np.maximum(self.best_lent, 0.0), self.best_lent)
+
+    @cached_property
+    def near_best(self) -> NDArray[np.bool_]:
+        """The pairs among which the best one of each enterprise is, (p,)."""
+        part = self.part
+        floor = self.best_lent - 2 * self.error
+        near = ~(self.lent < np.where(np.isfinite(self.error), floor, -np.inf)[part.owner])
+        # Where nobody stays all rates are worth the same, to the last bit: the first of those with equal lines will do.
+        alike = near & (part.retention == 0)
+        again = alike[1:] & alike[:-1]
+        for column in (part.owner, part.low, part.high):
+            again &= column[1:] == column[:-1]
+        near[1:] &= ~again
+        return np.asarray(near)
 
 
-def margin(choices: Choices) -> float:
-    """Return the error as a part of the magnitude."""
-    return (len(choices.families) + 32) * EPSILON
-
-
-def blocks(choices: Choices) -> Iterator[slice]:
-    """Return the eligible enterprises in parts that are looked at together."""
-    step = max(1, BLOCK // len(choices.applicants.rates))
-    return (slice(start, min(start + step, len(choices.at))) for start in range(0, len(choices.at), step))
-
-
-def estimates(
-    choices: Choices, sets: Sequence[Prices], cuts: Sequence[Cuts], region: Region
-) -> tuple[Floats, Floats]:
-    """Return D for b sets of prices, each over what its cuts leave of a region, and how far it may be off.
+class Sheets:
+    """D under b sets of prices in doubles; several sets are priced together, as they will be asked for one by one.
 
     Parameters
     ----------
     choices
         The enterprises.
-    sets, cuts
-        Prices, and what is left of some enterprises' choices, b of each.
-    region
-        What is left of all in any case.
-
-    Returns
-    -------
-    values, errors
-        In the objective's unit, (b,); −inf where an enterprise has no choice left, NaN beyond the largest double.
+    sets
+        Row name → price; rows left out have price 0.
     """
-    values, errors = np.empty(len(sets)), np.empty(len(sets))
-    together = max(1, BLOCK // max(1, len(choices.at) * len(choices.applicants.rates)))
-    for first in range(0, len(sets), together):
-        some = slice(first, first + together)
-        values[some], errors[some] = _estimates(choices, sets[some], cuts[some], region)
-    return values, errors
 
+    def __init__(self, choices: Choices, sets: Sequence[Prices]) -> None:
+        self._choices, self._sets = choices, sets
+        self._together = max(1, parts.BLOCK // max(1, len(choices.at)))
+        self._first = -1
+        self._rows: list[Priced] = []
+        self._sizes: list[Priced] = []
+        self._made: dict[int, Coefficients] = {}
 
-def _estimates(
-    choices: Choices, sets: Sequence[Prices], cuts: Sequence[Cuts], region: Region
-) -> tuple[list[float], list[float]]:
-    priced = FloatRows.of(choices, sets)
-    none = np.zeros((len(sets), 1))
-    terms = np.hstack([none + choices.weights.constant, *right_sides(priced.rows)])
-    sizes = np.hstack([none + choices.weights.magnitude, *right_sides(priced.sizes)]) * margin(choices)
-    sums, errors = terms.tolist(), sizes.tolist()
-    for place in blocks(choices):
-        values = values_of(choices, priced, place, cuts, region)
-        for j in range(len(sets)):
-            sums[j].append(float_sum(values.best[j]))
-            errors[j].append(float_sum(values.error[j]))
-    # One more rounding for each block's sum and for the whole is within the room of the margin.
-    return [_sum(one) for one in sums], [_sum(one) for one in errors]
+    def _turn_to(self, place: int) -> int:
+        """Price the sets around one, and return its place among them."""
+        first = place - place % self._together
+        if first != self._first:
+            sets = self._sets[first : first + self._together]
+            self._rows = float_prices(self._choices.families, sets)
+            self._sizes = float_prices(self._choices.families, sets, is_magnitude=True)
+            self._made, self._first = {}, first
+        return place - first
+
+    def _coefficients(self, block: slice) -> Coefficients:
+        choices = self._choices
+        at, a, weights = choices.at[block], choices.applicants, choices.weights
+        shape = (min(self._together, len(self._sets) - self._first), len(at))
+
+        def spread(numbers: Sequence[Any]) -> list[Floats]:
+            return [np.broadcast_to(np.asarray(one, dtype=np.float64), shape) for one in numbers]
+
+        worth = worths(self._rows, at, weights.revenue, weights.risk)
+        found = spread(float_terms(choices.question, a, at).coefficients(worth))
+        worth = worths(self._sizes, at, abs(weights.revenue), abs(weights.risk), is_magnitude=True)
+        terms = float_terms(choices.question, a, at, is_magnitude=True)
+        sizes = spread(terms.coefficients(worth))
+        of_line = sizes[0] + sizes[1] + sizes[2] * float(a.rates[-1])
+        error = margin(choices) * (choices.high[block] * of_line + sizes[3]) + TINY
+        return Coefficients(found[0], found[1], found[2], found[3], error)
+
+    def seen(self, place: int, part: Part) -> Seen:
+        """Return what the pairs of a part are worth under a set of prices."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided exactly, or not at all
+            row = self._turn_to(place)
+            made = self._made.get(part.place.start)
+            if made is None:
+                made = self._coefficients(part.place)
+                if self._together > 1:
+                    self._made[part.place.start] = made
+            one, owner = made.at(row), part.owner
+            v = one.gamma[owner] * self._choices.applicants.rates[part.rate]
+            v += one.beta[owner]
+            v *= part.retention
+            v += one.alpha[owner]
+            fixed = one.fixed[owner]
+            at_low, at_high = part.low * part.unit * v + fixed, part.high * part.unit * v + fixed
+            return Seen(part, v, fixed, at_low, at_high, one.error)
+
+    def dual(self, place: int, left: Left) -> tuple[float, float]:
+        """Return D under a set of prices over what is left, and how far it may be off.
+
+        Returns
+        -------
+        value, error
+            In the objective's unit; −inf and 0 where somebody has no choice left, NaN beyond the largest double.
+        """
+        row = self._turn_to(place)
+        weights, share = self._choices.weights, margin(self._choices)
+        terms = [weights.constant, *(float(one[row, 0]) for one in right_sides(self._rows))]
+        errors = [
+            share * weights.magnitude,
+            *(share * float(one[row, 0]) for one in right_sides(self._sizes)),
+        ]
+        for part in left:
+            if part.is_void:
+                return -math.inf, 0.0
+            seen = self.seen(place, part)
+            terms.append(float_sum(seen.best))
+            errors.append(float(seen.error.sum()))
+        # The roundings of these few sums are within the room of the margin.
+        value, error = _sum(terms), _sum(errors)
+        return (value, error) if math.isfinite(value) and math.isfinite(error) else (math.nan, math.nan)
 
 
 def _sum(numbers: list[float]) -> float:
@@ -150,46 +209,6 @@ def _sum(numbers: list[float]) -> float:
         return math.nan
 
 
-def values_of(
-    choices: Choices, priced: FloatRows, place: slice, cuts: Sequence[Cuts], region: Region
-) -> Values:
-    """Return what lending is worth to the enterprises of a block, under each set of prices and its cuts."""
-    at, a, weights = choices.at[place], choices.applicants, choices.weights
-    shape = (len(cuts), len(at))
-
-    def spread(number: Any) -> Floats:
-        return np.broadcast_to(np.asarray(number, dtype=np.float64), shape)
-
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided exactly, or not at all
-        worth = worths(priced.rows, at, weights.revenue, weights.risk)
-        terms = float_terms(choices.question, a, at)
-        alpha, beta, gamma, fixed = map(spread, terms.coefficients(worth))
-        worth = worths(priced.sizes, at, abs(weights.revenue), abs(weights.risk), is_magnitude=True)
-        terms = float_terms(choices.question, a, at, is_magnitude=True)
-        sizes = [spread(one) for one in terms.coefficients(worth)]
-        v = gamma[..., None] * a.rates
-        v += beta[..., None]
-        v *= choices.retention[a.curve[at]]
-        v += alpha[..., None]
-        size_of_v = sizes[0] + sizes[1] + sizes[2] * float(a.rates[-1])
-    if region.rates is not None:
-        v[:, ~region.rates[place]] = -np.inf
-    low, high = choices.low[None, place], choices.high[None, place]
-    may_decline = region.may_decline[None, place]
-    if any(cuts):
-        low, high = np.tile(low, (len(cuts), 1)), np.tile(high, (len(cuts), 1))
-        may_decline = np.tile(may_decline, (len(cuts), 1))
-        for j, i, cut in _cuts_within(cuts, place):
-            at_i = i - place.start
-            v[j, at_i, ~cut.rates] = -np.inf
-            may_decline[j, at_i] &= cut.may_decline
-            low[j, at_i], high[j, at_i] = cut.low * choices.line_unit[i], cut.high * choices.line_unit[i]
-    share = margin(choices)
-    return Values(v, share * size_of_v + TINY, fixed, share * sizes[3] + TINY, low, high, may_decline)
-
-
-def _cuts_within(cuts: Sequence[Cuts], place: slice) -> Iterator[tuple[int, int, Any]]:
-    for j, one in enumerate(cuts):
-        for i, cut in one.items():
-            if place.start <= i < place.stop:
-                yield j, i, cut
+def margin(choices: Choices) -> float:
+    """Return the error as a part of the magnitude."""
+    return (len(choices.families) + 32) * EPSILON

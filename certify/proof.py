@@ -1,8 +1,13 @@
-"""The claim of a search: no plan that obeys all rows is worth more than a number. Proven leaf by leaf.
+r"""The claim of a search: no plan that obeys all rows is worth more than a number. Proven leaf by leaf.
 
-A plan worth more than the claim holds no dropped choice: D(fixing prices | choice) ≤ claim bounds every plan that holds
-it. It lies in some leaf, for the leaves hold all choices, and so it is worth at most D(the leaf's prices) over what is
-left in the leaf. Where that is ≤ the claim in every leaf, there is no such plan.
+A plan worth more than the claim holds no choice that a fixing leaves out (`lendplan.certify.dropping`). It lies in some
+leaf, for the leaves hold all choices, and so it is worth at most D(the leaf's prices) over what is left in the leaf.
+Where that is ≤ the claim in every leaf, there is no such plan.
+
+The tree is walked depth first in doubles. What they leave of the choices, and their D with its error, are no less than
+those without roundings, so a leaf that they prove is proven. The others are worked out without a rounding, with every
+fixing on their way, the one with the largest estimate first: once none that is left can exceed the greatest found, the
+rest need no work.
 """
 
 import math
@@ -14,15 +19,20 @@ from typing import Any
 import numpy as np
 
 from lendplan.certify.bound import choices_of, price_faults
-from lendplan.certify.choices import Choices, Cuts, Region
-from lendplan.certify.dual import dropped, exact_dual
-from lendplan.certify.estimate import estimates
+from lendplan.certify.choices import Choices
+from lendplan.certify.dropping import after_fixing, after_fixing_exactly
+from lendplan.certify.dual import exact_dual
+from lendplan.certify.estimate import Sheets
 from lendplan.certify.exact import Floats, rounded_up
-from lendplan.certify.leaves import Leaf, Search, cuts_of, search_of, strangers, uncovered
+from lendplan.certify.leaves import Search, search_of
+from lendplan.certify.left import Left, Part, Whole, branched
+from lendplan.certify.tree import Node, nodes, told, tree_of, uncovered
 from lendplan.data.book import Book
 from lendplan.data.churn import ChurnTable
 
 SHOWN = 3
+KEPT = 256
+"""Nodes whose exact choices are remembered."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Proof:
     claimed
         What no plan is worth more than, in the objective's unit.
     names
-        Prices of no row, of the wrong sign or not finite; enterprises that are not eligible.
+        Prices of no row, of the wrong sign or not finite; enterprises that are not eligible; fixings at no node.
     cover
         Where the leaves leave choices out.
     bounds
@@ -42,7 +52,9 @@ class Proof:
     leaves
         Their number.
     choices, dropped
-        Number of choices (an enterprise declining, or at one rate), and of those that the fixing prices drop.
+        Number of choices (an enterprise declining, or at one rate), and of those that the fixings at the root drop.
+    inner
+        Number of fixings below the root.
     reached
         The greatest D of a leaf, no less than it is: a claim of at least this is proven by these leaves. None where it
         was not looked at, or no leaf holds a choice of every enterprise.
@@ -57,6 +69,7 @@ class Proof:
     leaves: int
     choices: int
     dropped: int
+    inner: int
     reached: float | None
     is_exact: bool
 
@@ -75,7 +88,7 @@ def is_proven(
     churn: ChurnTable,
     claimed: float,
     leaves: Sequence[Any],
-    fixing_prices: Sequence[Mapping[str, Any]],
+    fixings: Sequence[Any],
     ranges: Mapping[str, float] | None,
 ) -> Proof:
     """Return whether leaves prove that no plan is worth more than `claimed`.
@@ -87,9 +100,9 @@ def is_proven(
     book, churn
         The input tables.
     claimed
-        In the objective's unit. Fixing prices drop the more the higher it is, so a claim that fails may be raised to
+        In the objective's unit. Fixings drop the more the higher it is, so a claim that fails may be raised to
         `Proof.reached` and is proven then.
-    leaves, fixing_prices
+    leaves, fixings
         As certificate.json has them.
     ranges
         Of a weighted objective, else None.
@@ -102,11 +115,11 @@ def is_proven(
     Raises
     ------
     InputError
-        If leaves, branches or prices have not their form, or the scenario and the tables make no problem.
+        If leaves, fixings, branches or prices have not their form, or the scenario and the tables make no problem.
     ValueError
         If ranges are missing, or the claim is not finite.
     """
-    search = search_of({"leaves": leaves, "fixing_prices": fixing_prices})
+    search = search_of({"leaves": leaves, "fixings": fixings})
     return prove(choices_of(scenario, book, churn, ranges), claimed, search)
 
 
@@ -120,7 +133,7 @@ def prove(choices: Choices, claimed: float, search: Search) -> Proof:
     claimed
         In the objective's unit; finite.
     search
-        Leaves and fixing prices.
+        Leaves and fixings.
 
     Raises
     ------
@@ -137,28 +150,28 @@ def prove(choices: Choices, claimed: float, search: Search) -> Proof:
         enterprise[i]: place
         for i, place in zip(known, np.searchsorted(choices.at, known).tolist(), strict=True)
     }
-    faults = list(strangers(leaves, places))
-    for kind, sets in (("fixing prices", search.fixing_prices), ("leaf", [leaf.prices for leaf in leaves])):
-        for number, prices in enumerate(sets):
-            faults += [f"{kind} {number}: {fault}" for fault in price_faults(choices.families, prices)]
-    count = _count(choices, choices.everything)
+    root, strays = tree_of(search)
+    kinds = {"fixing": search.fixings, "leaf": leaves}
+    faults, unknown = [], set()
+    for kind, parts in kinds.items():
+        for number, one in enumerate(parts):
+            faults += [f"{kind} {number}: {fault}" for fault in price_faults(choices.families, one.prices)]
+    for number, leaf in enumerate(leaves):
+        for branch in leaf.choices:
+            if branch.enterprise not in places and branch.enterprise not in unknown:
+                unknown.add(branch.enterprise)
+                faults.append(f"leaf {number} names {branch.enterprise!r}, which is no eligible enterprise")
+    for number in strays:
+        faults.append(f"fixing {number} is at no node of the leaves: {told(search.fixings[number].choices)}")
+    inner = len(search.fixings) - len(root.fixings)
+    total, count = len(leaves), choices.count
     if faults:
-        return Proof(claimed, _some(faults), (), (), len(leaves), count, 0, None, choices.is_exact)
-    gap = uncovered(leaves, places, choices)
-    region = _left(choices, search.fixing_prices, claimed)
-    cuts = [cuts_of(leaf, places, choices) for leaf in leaves]
-    bounds, reached = _above(choices, leaves, cuts, region, claimed)
-    return Proof(
-        claimed,
-        (),
-        (gap,) if gap else (),
-        bounds,
-        len(leaves),
-        count,
-        count - _count(choices, region),
-        reached,
-        choices.is_exact,
-    )
+        return Proof(claimed, _some(faults), (), (), total, count, 0, inner, None, choices.is_exact)
+    gap = uncovered(root, places, choices)
+    walk = _Walk(choices, search, root, places, claimed)
+    bounds, reached = walk.above()
+    cover = (gap,) if gap else ()
+    return Proof(claimed, (), cover, bounds, total, count, walk.dropped, inner, reached, choices.is_exact)
 
 
 def _some(faults: Sequence[str]) -> tuple[str, ...]:
@@ -166,53 +179,113 @@ def _some(faults: Sequence[str]) -> tuple[str, ...]:
     return (*islice(faults, SHOWN), *((f"and {more:,} more",) if more > 0 else ()))
 
 
-def _count(choices: Choices, region: Region) -> int:
-    """Return the number of choices in a region."""
-    everyone = len(choices.at) * len(choices.applicants.rates)
-    return int(region.may_decline.sum()) + (everyone if region.rates is None else int(region.rates.sum()))
+class _Walk:
+    """The tree, walked with what is left at each node."""
 
+    def __init__(
+        self, choices: Choices, search: Search, root: Node, places: Mapping[str, int], claimed: float
+    ) -> None:
+        self.choices, self.search, self.places, self.claimed = choices, search, places, claimed
+        self.root = root
+        self._exactly: dict[int, Left] = {}
+        self._at_root: Left = self._left_at_root()
+        self.dropped = 0
+        if not isinstance(self._at_root, Whole):
+            self.dropped = choices.count - sum(part.count for part in self._at_root)
 
-def _left(choices: Choices, fixing_prices: Sequence[Mapping[str, Any]], claimed: float) -> Region:
-    """Return what is left once every set of fixing prices has dropped what it can."""
-    everything = choices.everything
-    if not fixing_prices:
-        return everything
-    rates = choices.open_rates(everything, np.arange(len(choices.at)))
-    may_decline = everything.may_decline.copy()
-    for prices in fixing_prices:
-        no_rates, no_declining = dropped(choices, prices, claimed)
-        rates &= ~no_rates
-        may_decline &= ~no_declining
-    return Region(rates, may_decline)
+    def _left_at_root(self) -> Left:
+        """Return what the fixings at the root leave, without a rounding where figures are exact."""
+        left: Left = Whole(self.choices)
+        for number in self.root.fixings:
+            prices = self.search.fixings[number].prices
+            if self.choices.is_exact:
+                left = after_fixing_exactly(self.choices, prices, left, self.claimed)
+            else:
+                left = after_fixing(self.choices, Sheets(self.choices, [prices]), 0, left, self.claimed)
+        return left
 
+    def above(self) -> tuple[tuple[str, ...], float | None]:
+        """Return the leaves whose D is above the claim, in words, and the greatest D, no less than it is."""
+        values, errors, at = self._estimated()
+        with np.errstate(invalid="ignore"):
+            highest = np.where(np.isneginf(values), -np.inf, np.nextafter(values + errors, np.inf))
+        highest[np.isnan(highest)] = np.inf
+        is_known = highest <= self.claimed
+        if self.choices.is_exact:
+            greatest = self.claimed
+            for number in np.argsort(-highest, kind="stable").tolist():
+                if is_known[number] or highest[number] <= greatest:
+                    break
+                found = exact_dual(self.choices, self._prices(number), self._exact(at[number]))
+                highest[number] = -np.inf if found is None else rounded_up(found)
+                values[number], errors[number], is_known[number] = highest[number], 0.0, True
+                greatest = max(greatest, float(highest[number]))
+        is_above = highest > self.claimed
+        told = self._told(np.flatnonzero(is_above), values, errors, is_known)
+        reached = float(np.max(highest, initial=-np.inf))
+        return told, reached if reached > -np.inf else None
 
-def _above(
-    choices: Choices, leaves: Sequence[Leaf], cuts: Sequence[Cuts], region: Region, claimed: float
-) -> tuple[tuple[str, ...], float | None]:
-    """Return the leaves whose D is above the claim, in words, and the greatest D, no less than it is."""
-    prices = [leaf.prices for leaf in leaves]
-    values, errors = estimates(choices, prices, cuts, region)
-    with np.errstate(invalid="ignore"):
-        highest = np.where(np.isneginf(values), -np.inf, np.nextafter(values + errors, np.inf))
-        lowest = np.nextafter(values - errors, -np.inf)
-    if choices.is_exact and not (highest <= claimed).all():
-        # Estimates decide where they leave no doubt. Above the claim, what may be the greatest is worked out, too.
-        above = ~(highest <= claimed)
-        floor = max(claimed, float(lowest[above & ~np.isnan(lowest)].max(initial=-np.inf)))
-        for place in np.flatnonzero(above & ~((lowest > claimed) & (highest < floor))).tolist():
-            found = exact_dual(choices, prices[place], cuts[place], region)
-            highest[place] = -np.inf if found is None else rounded_up(found)
-            values[place], errors[place] = highest[place], 0.0
-    above = ~(highest <= claimed)
-    told = [_told(leaves[place], place, values, errors, claimed) for place in np.flatnonzero(above)[:SHOWN]]
-    if above.sum() > SHOWN:
-        told.append(f"and {int(above.sum()) - SHOWN:,} more leaves")
-    greatest = float(np.max(highest, initial=-np.inf))
-    return tuple(told), greatest if greatest > -np.inf else None
+    def _prices(self, number: int) -> Mapping[str, Any]:
+        return (self.search.leaves or ())[number].prices
 
+    def _estimated(self) -> tuple[Floats, Floats, dict[int, Node]]:
+        """Return D of each leaf in doubles, how far it may be off, and the nodes of the leaves."""
+        count = len(self.search.leaves or ())
+        values, errors, at = np.empty(count), np.empty(count), {}
+        sets: list[Mapping[str, Any]] = []
+        for node in nodes(self.root):
+            sets += [self.search.fixings[number].prices for number in node.fixings if node.parent]
+            sets += [self._prices(number) for number in node.leaves]
+        sheets, page = Sheets(self.choices, sets), 0
+        todo: list[tuple[Node, Left]] = [(self.root, self._at_root)]
+        while todo:  # in the order of `nodes`
+            node, left = todo.pop()
+            if node.branch:
+                left = self._branched(node, left)
+            for _ in node.fixings if node.parent else ():
+                left = after_fixing(self.choices, sheets, page, left, self.claimed)
+                page += 1
+            for number in node.leaves:
+                values[number], errors[number] = sheets.dual(page, left)
+                at[number] = node
+                page += 1
+            todo.extend((below, left) for below in reversed(node.below.values()))
+        return values, errors, at
 
-def _told(leaf: Leaf, place: int, values: Floats, errors: Floats, claimed: float) -> str:
-    below = " and ".join(str(branch) for branch in leaf.choices) or "all choices"
-    value = float(values[place])
-    margin = f" ± {errors[place]:.2g}" if errors[place] > 0 else ""
-    return f"leaf {place}, {below}: D is {value!r}{margin}, {value - claimed:.3g} above the claim"
+    def _branched(self, node: Node, left: Left) -> tuple[Part, ...]:
+        assert node.branch is not None
+        return branched(self.choices, left, node.branch, self.places[node.branch.enterprise])
+
+    def _exact(self, node: Node) -> Left:
+        """Return what is left at a node without a rounding."""
+        left = self._at_root
+        if len(self._exactly) > KEPT:
+            self._exactly.clear()
+        for one in node.path()[1:]:
+            known = self._exactly.get(id(one))
+            if known is None:
+                known = self._branched(one, left)
+                for number in one.fixings:
+                    prices = self.search.fixings[number].prices
+                    known = after_fixing_exactly(self.choices, prices, known, self.claimed)
+                self._exactly[id(one)] = known
+            left = known
+        return left
+
+    def _told(self, above: Any, values: Floats, errors: Floats, is_known: Any) -> tuple[str, ...]:
+        """Say which leaves are above the claim."""
+        if not self.choices.is_exact:
+            is_known = np.ones(len(values), dtype=bool)
+        shown = [self._one(number, values, errors) for number in above[is_known[above]][:SHOWN].tolist()]
+        more = len(above) - len(shown)
+        if more:
+            unsure = "up to " if not is_known[above].all() else ""
+            shown.append(f"and {unsure}{more:,} more {'leaf' if more == 1 else 'leaves'}")
+        return tuple(shown)
+
+    def _one(self, number: int, values: Floats, errors: Floats) -> str:
+        leaf = (self.search.leaves or ())[number]
+        below = told(leaf.choices) or "all choices"
+        value = float(values[number])
+        margin = f" ± {errors[number]:.2g}" if errors[number] > 0 else ""
+        return f"leaf {number}, {below}: D is {value!r}{margin}, {value - self.claimed:.3g} above the claim"

@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``optimize --help`` needs neither tables nor a s
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import json
 import logging
@@ -24,6 +25,7 @@ from lendplan.interrupts import prompt_interrupts
 if TYPE_CHECKING:
     from lendplan.run import Scenario
 
+_resources = contextlib.ExitStack()  # of the command that runs
 _PLAN = "plan"  # the command that a bare `optimize SCENARIO` stands for
 
 
@@ -113,6 +115,7 @@ def plan(
     if found.result.solution is not SolutionStatus.OPTIMAL:
         why = {
             StopReason.TIME_LIMIT: f"the time limit of {asked.settings.solver.time_limit:g} s was reached",
+            StopReason.EFFORT: "a book of this size is not searched for the last digits",
             StopReason.FAILED: f"the solver gave up ({found.result.detail})",
         }.get(found.result.stop, "the solver stopped a little")
         typer.echo(
@@ -258,9 +261,7 @@ def schema() -> None:
 
 def _held(asked: Scenario) -> Scenario:
     """Return a scenario whose cluster, where it has one, is closed when the command ends."""
-    import click
-
-    return click.get_current_context().with_resource(asked)
+    return _resources.enter_context(asked)
 
 
 def _counted(number: int, what: str) -> str:
@@ -299,7 +300,7 @@ def run(arguments: list[str]) -> int:
     from lendplan.errors import INTERRUPTED
 
     try:
-        with prompt_interrupts(_abandon, INTERRUPTED):
+        with prompt_interrupts(_abandon, INTERRUPTED), _resources:
             app(arguments, prog_name="optimize")
         return 0
     except SystemExit as ended:  # how typer returns, also after a mistake in the arguments

@@ -41,11 +41,12 @@ def connected(cluster: str, threads: int, locate: Callable[[str], Finding]) -> I
     """
     if importlib.util.find_spec("distributed") is None:
         raise InputError(locate("needs Dask, which is not installed: pip install 'lendplan[cluster]'"))
-    with contextlib.ExitStack() as stack:
-        if cluster == LOCAL:
-            yield stack.enter_context(_processes(threads))
-        else:
-            yield stack.enter_context(_workers_at(cluster, locate))
+    import distributed.client  # so that its loggers are there to be silenced
+
+    del distributed
+    there = _processes(threads) if cluster == LOCAL else _workers_at(cluster, locate)
+    with _silent(), there as client:
+        yield client
 
 
 @contextlib.contextmanager
@@ -67,8 +68,7 @@ def _processes(threads: int) -> Iterator[Client]:
             stack.callback(client.close, timeout=_AT_THE_END)
         yield client
     finally:
-        with _silent():
-            stack.close()
+        stack.close()
 
 
 @contextlib.contextmanager
@@ -76,8 +76,7 @@ def _workers_at(address: str, locate: Callable[[str], Finding]) -> Iterator[Clie
     from distributed import Client
 
     try:
-        with _silent():
-            client = Client(address, timeout=_PATIENCE)
+        client = Client(address, timeout=_PATIENCE)
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = (
@@ -123,7 +122,9 @@ def _deaf_to_interrupts() -> Iterator[None]:
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Keep to ourselves what Dask logs of connections that end: that they end is meant, or is told otherwise."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    known = [*logging.root.manager.loggerDict]
+    names = [name for name in known if name.partition(".")[0] in ("distributed", "tornado", "asyncio")]
+    loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)

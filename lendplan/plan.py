@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lendplan.certify.bound import bound_from_prices
+from lendplan.certified import Certified, certified
 from lendplan.certify.plan import verify
 from lendplan.certify.report import Report
 from lendplan.data.cells import RawColumn, objects
@@ -139,17 +139,16 @@ class Plan:
 
         return pd.DataFrame([vars(one) for one in self.totals_by_grade]).astype({"average_rate": float})
 
-    @cached_property
+    @property
     def certified_bound(self) -> float | None:
-        """D(λ): what no plan of this scenario can exceed, recomputed from the input tables and the prices alone."""
-        if not self.result.prices:
-            return None
-        return bound_from_prices(
-            _dumped(self.case.settings),
-            self.case.book,
-            self.case.tables.churn,
-            dict(self.result.prices),
-            self.summary_ranges,
+        """What no plan of this scenario can exceed, recomputed from the input tables by the code that checks plans."""
+        return self._certified.bound
+
+    @cached_property
+    def _certified(self) -> Certified:
+        case = self.case
+        return certified(
+            self.result, _dumped(case.settings), case.book, case.tables.churn, self.summary_ranges
         )
 
     @property
@@ -237,6 +236,7 @@ class Plan:
             "certified_bound": summary["certified_bound"],
             "prices": dict(self.result.prices),
             "ranges": self.summary_ranges,
+            **self._certified.search,
             "inputs": {str(entry["path"]): entry["sha256"] for entry in self._inputs()},
         }
 

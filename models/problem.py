@@ -18,6 +18,7 @@ Units: amounts are in multiples of the scenario's ``unit``, rates are fractions 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,6 +92,18 @@ class Row:
     share: float | None = None
     rate: float | None = None
     rule: str = ""  # the name of the limit in the scenario, without the group
+
+    @property
+    def whole_amount(self) -> float:
+        """The amount; of a count, the whole number that it means: at least 39.2 borrowers are at least 40.
+
+        A plan holds the one if and only if it holds the other, but the relaxation, which counts parts of borrowers,
+        does not: so its bound is tighter for it.
+        """
+        if self.measure != "count" or self.share is not None:
+            return self.amount
+        slack = TOLERANCE * max(1.0, abs(self.amount))
+        return float(math.ceil(self.amount - slack) if self.sense < 0 else math.floor(self.amount + slack))
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def _verdict(heading: Heading, summary: Mapping[str, Any]) -> str:
         if certified is not None:
             proven += f"; no plan of this scenario is worth more than {summary['certified_bound']:,.8g}"
     else:
-        proven = f"proven by HiGHS to {summary['gap']:.1e}"
+        proven = f"proven to {summary['gap']:.1e}"
         if certified is not None and certified <= 1:
             proven += f", certified to {certified:.1e}"
         elif certified is not None:

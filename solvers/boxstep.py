@@ -33,6 +33,7 @@ _GOOD, _POOR = 0.7, 0.3
 _COLUMNS = 6  # an enterprise
 _CUTS = 60
 _SURE = 1e-9
+_FAR = 100.0  # times the first box: prices that have grown so far may have no bound at all
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def relax(
     sense = book.table.sense
     bundle = list(bundle)
     width = width or 150 + book.size // 1000
+    start = radius
     best = trial = min(bundle, key=lambda at: at.bound)
     floor, mixed = -np.inf, (np.nan, np.nan)
     stop = StopReason.PROVEN
@@ -110,7 +112,8 @@ def relax(
             positions = np.union1d(positions, more)
         bundle = _kept(bundle, best, book.amount)
         open_ = opened(book, bundle, value, positions)
-        columns = _columns(open_.core, [best.prices, trial.prices], value, beyond, _COLUMNS * width)
+        most = _COLUMNS * width if width < book.size else open_.core.size * 2 * len(book.problem.rates)
+        columns = _columns(open_.core, [best.prices, trial.prices], value, beyond, most)
         lower, upper = box(best.prices, radius, sense)
         outcome, totals = _solve(open_, columns, value, book.amount, lower, upper, options, left(), stage)
         if outcome.x is None or outcome.row_dual is None:
@@ -124,7 +127,7 @@ def relax(
         pressed = ((over > 0) & (upper != 0.0)) | ((under > 0) & (lower != 0.0))
         if not pressed.any() and model > floor:
             floor, mixed = model, totals
-        elif pressed.any() and _is_hopeless(book, prices):
+        elif np.any(pressed & (np.abs(prices) > _FAR * start)) and _is_hopeless(book, prices):
             return Relaxed(trial, -np.inf, *mixed, StopReason.PROVEN, False, infeasible=True)
         foretold, gained = best.bound - model, best.bound - trial.bound
         if trial.bound - model <= TOLERANCE * max(abs(trial.bound), 1e-300):
@@ -235,14 +238,18 @@ def _solve(
 
     count, cuts = len(columns.rate), len(open_.revenue)
     total = count + cuts + 2 * rows
-    slack = np.concatenate([open_.used, -np.eye(rows), np.eye(rows)], axis=1)
-    limits = [np.concatenate([valued(core.row_form(row)), slack[r]]) for r, row in enumerate(core.rows)]
+    use = [np.concatenate([valued(core.row_form(row)), open_.used[r]]) for r, row in enumerate(core.rows)]
+    # In any unit of money the slack must not dwarf what is used, nor vanish beside it.
+    unit = np.array([np.abs(part).max(initial=0.0) for part in use])
+    unit = np.where(unit > 0, unit, 1.0)
+    slack = np.concatenate([-np.diag(unit), np.diag(unit)], axis=1)
+    limits = [np.concatenate([part, slack[r]]) for r, part in enumerate(use)]
     owner = np.concatenate([columns.owner, np.full(cuts, core.size)])
     once = from_entries(owner, np.arange(count + cuts), np.ones(count + cuts), (core.size + 1, total))
     revenue = np.concatenate([valued(core.measures["revenue"]), open_.revenue])
     risk = np.concatenate([valued(core.measures["risk"]), open_.risk])
     model = ArrayModel(
-        cost=np.concatenate([value.revenue * revenue + value.risk * risk, -upper, lower]),
+        cost=np.concatenate([value.revenue * revenue + value.risk * risk, -upper * unit, lower * unit]),
         lower=np.zeros(total),
         upper=np.full(total, np.inf),
         integer=np.zeros(total, dtype=bool),

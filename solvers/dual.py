@@ -23,6 +23,7 @@ from lendplan.solvers.result import Options
 
 SMALL = 8192  # enterprises that are priced without a sample
 _STEPS = 150
+_MANY = 40  # rows
 _NEAR = 1e-6  # relative: from here on the linear problem over the open choices is faster
 
 
@@ -46,6 +47,11 @@ def lowest(
     start : shape (rows,), prices to begin from, such as those of a similar problem
     """
     bundle, radius = near(book, value, options, left=left, stage=stage, start=start)
+    if len(book.amount) > _MANY and book.size <= SMALL:
+        # With hundreds of rows few cuts say little: everybody's choices enter at once.
+        return relax(
+            book, value, bundle, 10.0 * _unit(book, value), options, left=left, stage=stage, width=book.size
+        )
     return relax(book, value, bundle, radius, options, left=left, stage=stage)
 
 

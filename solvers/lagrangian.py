@@ -38,6 +38,7 @@ from lendplan.solvers.polish import polish
 from lendplan.solvers.pricing import BLOCK, Book, Lagrangian, Settlement, Value, value_of
 from lendplan.solvers.relaxation import TIE, widest
 from lendplan.solvers.result import (
+    Branched,
     Options,
     Progress,
     Result,
@@ -56,7 +57,7 @@ _SAFETY = 0.9  # of the gap: a little less is aimed at, so that rounding does no
 _CORE = 20  # enterprises open at first, and so many more a row
 _CORE_A_ROW = 6
 _GOOD_ENOUGH = 0.015  # relative, over the number of enterprises: as far as the best plan lies below D, or less
-_WIDEN = 4
+_WIDEN = 2
 _LARGEST_CORE = 1600  # enterprises of either kind in a model for a plan
 _NEAR = 1e-3  # so near, relative, the search goes on from a plan
 _SEARCHED = 10_000  # enterprises up to which the last digits are searched for
@@ -280,9 +281,9 @@ class _Solve:
         if self._gap() <= self.options.gap:
             return StopReason.PROVEN
         if self.book.size > _SEARCHED:
-            return StopReason.FAILED
+            return StopReason.EFFORT
         margin = self.bound - self.best.value if self.best is not None else float("inf")
-        core = self._whole()
+        core = with_right_sides(self._whole(), self.book.amount)
         choices = left_within(core, self.at.prices, self.value, margin)
         everybody = np.arange(core.size)
         size = len(choices.owner) + int(choices.open.sum())
@@ -308,8 +309,8 @@ class _Solve:
             searched = search.run()
             if searched.bound < self.bound:
                 self.bound = searched.bound
-                root = SearchProof(searched.leaves, searched.fixings)
-                self.proof = root
+                root = Branched((), self.at.prices)  # the core's choices are what these prices leave
+                self.proof = SearchProof(searched.leaves, (root, *searched.fixings))
             if searched.complete:
                 return StopReason.PROVEN
         if self.left() <= 0:
@@ -348,7 +349,7 @@ class _Solve:
             raise SolverError(f"the plan is worth {best.value!r}, above the bound {self.bound!r}")
         self.bound = max(self.bound, best.value)
         proven = self._gap() <= self.options.gap
-        if stop is StopReason.FAILED and proven:
+        if stop is StopReason.EFFORT and proven:
             stop = StopReason.PROVEN
         rate, line = self._spread(best.plan)
         result = self._result(
@@ -366,7 +367,8 @@ class _Solve:
     def _price_ranges(self) -> dict[str, tuple[float, float]]:
         if self.book.size > _RANGED or not self.prices:
             return {}
-        return price_ranges(self._whole(), self.prices, self._quiet(), seconds=max(1.0, self.left()))
+        whole = with_right_sides(self._whole(), self.book.amount)
+        return price_ranges(whole, self.prices, self._quiet(), seconds=max(1.0, self.left()))
 
     def _infeasible(self) -> Result:
         from lendplan.solvers.conflict import explain_conflict

@@ -63,7 +63,7 @@ class RowTable:
     def __init__(self, problem: Problem) -> None:
         rows = problem.rows
         self.names = tuple(row.name for row in rows)
-        self.amount = np.array([row.amount for row in rows])
+        self.amount = np.array([row.whole_amount for row in rows])
         self.sense = np.array([float(row.sense) for row in rows])
         self.arrays: list[NDArray[np.int32]] = []  # distinct arrays of codes
         self._widths: list[int] = []  # of each: codes from here on are counted by no row
@@ -542,6 +542,8 @@ def answer(block: Block, worth: Floats, table: RowTable) -> Floats:
 
 def combined(parts: Sequence[Floats], prices: Floats, value: Value, amount: Floats) -> Evaluation:
     """Add up the answers of all blocks, exactly, so that their order does not matter."""
+    if not parts:  # nobody is eligible
+        parts = [np.zeros(len(amount) + 3)]
     sums = np.array([math.fsum(column) for column in zip(*(part.tolist() for part in parts), strict=True)])
     bound = math.fsum([value.constant, sums[0], *(prices * amount).tolist()])
     return Evaluation(prices, bound, sums[1:-2], float(sums[-2]), float(sums[-1]))

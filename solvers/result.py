@@ -18,6 +18,7 @@ class StopReason(Enum):
 
     PROVEN = "proven"  # the plan is within the asked gap of the bound, or there is proven to be none
     TIME_LIMIT = "time limit"  # the time allowed was used up
+    EFFORT = "effort"  # what is left of the gap would take a search that is not made for books of this size
     INTERRUPTED = "interrupted"  # the user asked it to stop
     FAILED = "failed"  # the engine gave up: its own words are in `detail`
 

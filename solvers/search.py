@@ -217,7 +217,7 @@ class Search:
 
     def _dropped(self, node: Node) -> Node:
         """Drop the choices that cost more than the part is above the incumbent."""
-        margin = node.bound - self.best - self.slack
+        margin = node.bound - self.best
         columns = self.columns
         net = np.where(node.columns, columns.worth - node.prices @ columns.use, -np.inf)
         best = np.where(node.decline, 0.0, -np.inf)

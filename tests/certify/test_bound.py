@@ -13,7 +13,7 @@ import pytest
 from by_fractions import ExactBook
 from random_tables import random_case
 
-from lendplan.certify import choices, estimate
+from lendplan.certify import choices, left
 from lendplan.certify.bound import bound_from_prices
 from lendplan.data.book import Book, assemble_book
 from lendplan.data.churn import ChurnTable, churn_from_frame
@@ -133,7 +133,7 @@ def test_beyond_the_exact_size_the_error_is_added(
     seed: int, scenario: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choices, "EXACT_UP_TO", 1)
-    monkeypatch.setattr(estimate, "BLOCK", 7)
+    monkeypatch.setattr(left, "BLOCK", 7)
     scenario, book, churn = random_case(seed, scenario)
     exact, draw = ExactBook(scenario, book, churn), np.random.default_rng(seed)
     for _ in range(4):

@@ -30,7 +30,7 @@ LEAVES: list[dict[str, Any]] = [
     {"choices": [NO_E2, NO_E1], "prices": {"budget": 1.0}},
 ]
 FIXED: list[dict[str, Any]] = [LEAVES[0], {"choices": [NO_E2], "prices": {"budget": 1.0}}]
-FIXING = [{"budget": 0.029}]
+FIXING: list[dict[str, Any]] = [{"choices": [], "prices": {"budget": 0.029}}]
 CLAIMED = 5.500000000000001
 
 
@@ -50,7 +50,7 @@ def proven(plan: Any) -> Any:
     }  # fmt: skip
     plan.state(objective=5.5, bound=5.5, certified_bound=CLAIMED)
     plan.certificate["prices"] = {"budget": 0.029}
-    plan.certificate |= {"leaves": copy.deepcopy(LEAVES), "fixing_prices": []}
+    plan.certificate |= {"leaves": copy.deepcopy(LEAVES), "fixings": []}
     return plan
 
 
@@ -66,12 +66,22 @@ def test_leaves_prove_what_prices_alone_do_not(proven: Any, tmp_path: Path) -> N
     assert "6.95" in failures(verify(proven.write(tmp_path / "plan")))["certified bound"]
 
 
-def test_fixing_prices_spare_a_leaf(proven: Any, tmp_path: Path) -> None:
-    proven.certificate |= {"leaves": FIXED, "fixing_prices": FIXING}
+def test_fixing_at_the_root_spares_a_leaf(proven: Any, tmp_path: Path) -> None:
+    proven.certificate |= {"leaves": FIXED, "fixings": FIXING}
     report = verify(proven.write(tmp_path / "plan"))
     assert report.passed, report.failed
     assert any("3 of 6 choices were left out" in note for note in report.notes)
     assert "3 of 6" not in " ".join(check.detail for check in report.checks if "leaves" not in check.name)
+
+
+def test_fixing_below_the_root_does_too(proven: Any, tmp_path: Path) -> None:
+    """Where E2 is lent to, D(.029) is 6.95 as well, and E1 declining is worth 2.6 less."""
+    proven.certificate |= {"leaves": FIXED, "fixings": [{**FIXING[0], "choices": [NO_E2]}]}
+    report = verify(proven.write(tmp_path / "plan"))
+    assert report.passed, report.failed
+    by = next(note for note in report.notes if note.startswith("certified by 2 leaves"))
+    assert by.endswith("; 1 fixing left out more in parts of it")
+    assert "were left out" not in by
 
 
 @pytest.mark.parametrize(
@@ -112,12 +122,19 @@ def test_fixing_prices_spare_a_leaf(proven: Any, tmp_path: Path) -> None:
         ([{**LEAVES[0], "prices": {"budget": 0.01}}, *LEAVES[1:]], [], "certified bound", "leaf 0, 'E2' at_most none"),
         ([*LEAVES[:2], {**LEAVES[2], "prices": {}}], [], "certified bound", "D is 8.4"),
         (FIXED, [], "certified bound", "leaf 1, 'E2' above none: D is 52.9"),
-        (FIXED, [{"budget": 0.06}], "certified bound", "leaf 1"),
+        (FIXED, [{"choices": [], "prices": {"budget": 0.06}}], "certified bound", "leaf 1"),
+        # A fixing on the other side, at prices that drop too little, at nodes that do not exist.
+        (FIXED, [{**FIXING[0], "choices": [E2]}], "certified bound", "leaf 1, 'E2' above none: D is 52.9"),
+        (FIXED, [{"choices": [NO_E2], "prices": {"budget": 0.06}}], "certified bound", "leaf 1"),
+        (FIXED, [{**FIXING[0], "choices": [NO_E2, E1]}], "leaves: names and signs", "fixing 0 is at no node"),
+        (FIXED, [{**FIXING[0], "choices": [NO_E1]}], "leaves: names and signs", "'E1' above none"),
+        (LEAVES, [{**FIXING[0], "choices": [E1, NO_E2]}], "leaves: names and signs", "fixing 0 is at no node"),
+        (LEAVES, [{**FIXING[0], "choices": [["E2", "above", 0.05]]}], "leaves: names and signs", "at no node"),
         # Names and signs.
         ([*LEAVES[:2], {**LEAVES[2], "prices": {"budget": -1.0}}], [], "leaves: names and signs", "leaf 2: the price"),
         ([*LEAVES[:2], {**LEAVES[2], "prices": {"bugdet": 1.0}}], [], "leaves: names and signs", "is no row"),
         ([*LEAVES[:2], {**LEAVES[2], "prices": {"budget": "1"}}], [], "leaves: names and signs", "no finite number"),
-        (LEAVES, [{"budget": -0.029}], "leaves: names and signs", "fixing prices 0: the price of 'budget'"),
+        (LEAVES, [{"choices": [], "prices": {"budget": -0.029}}], "leaves: names and signs", "fixing 0: the price of"),
         (
             [{"choices": [["E9", *one["choices"][0][1:]]], "prices": {}} for one in FIXED],
             [],
@@ -129,7 +146,7 @@ def test_fixing_prices_spare_a_leaf(proven: Any, tmp_path: Path) -> None:
 def test_wrong_leaves_are_caught(
     proven: Any, tmp_path: Path, leaves: Any, fixing: Any, check: str, says: str
 ) -> None:
-    proven.certificate |= {"leaves": leaves, "fixing_prices": fixing}
+    proven.certificate |= {"leaves": leaves, "fixings": fixing}
     report = verify(proven.write(tmp_path / "plan"))
     assert report.certified_bound is None
     assert says in failures(report)[check]

@@ -10,8 +10,9 @@ import pytest
 from branching import Found, branch_and_bound
 from by_fractions import ExactBook
 from random_tables import random_case
+from tree_by_fractions import bounds, count, everything, fixed
 
-from lendplan.certify import choices, estimate
+from lendplan.certify import choices, left
 from lendplan.certify.exact import rounded_up
 from lendplan.certify.leaves import search_of
 from lendplan.certify.proof import Proof, is_proven
@@ -83,6 +84,21 @@ def test_no_plan_exceeds_what_leaves_prove(scenario: dict[str, Any]) -> None:
     assert tight >= 1
 
 
+def at_root(prices: dict[str, float]) -> list[dict[str, Any]]:
+    """Return one fixing, of all choices."""
+    return [{"choices": [], "prices": prices}]
+
+
+def agrees(case: Case, claimed: float, leaves: list[Any], fixings: list[Any]) -> Proof:
+    """Check a proof against fractions, to the last bit, and return it."""
+    proof = case.prove(claimed, leaves, fixings)
+    found = [one for one in bounds(case.exact, leaves, fixings, claimed) if one is not None]
+    assert bool(proof) == all(one <= Fraction(claimed) for one in found)
+    if not proof:
+        assert proof.reached == max(map(rounded_up, found))
+    return proof
+
+
 def cases(scenario: dict[str, Any]) -> list[Case]:
     """Return those with two leaves or more and a plan."""
     made = [Case.of(seed, scenario) for seed in SEEDS]
@@ -122,7 +138,7 @@ def test_wrong_leaf_prices_are_caught(scenario: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_fixing_prices_drop_what_fractions_drop(seed: int, scenario: dict[str, Any]) -> None:
+def test_fixing_at_the_root_drops_what_fractions_drop(seed: int, scenario: dict[str, Any]) -> None:
     """Claims from below the optimum to above the root's bound, also where a choice is exactly at the claim."""
     case = Case.of(seed, scenario)
     exact, prices = case.exact, case.found.root
@@ -134,11 +150,10 @@ def test_fixing_prices_drop_what_fractions_drop(seed: int, scenario: dict[str, A
         if None in exact.choices(i)
     ]
     for claimed in (case.found.claimed, case.found.claimed + 0.1, rounded_up(whole), *at_choice):
-        proof = case.prove(claimed, fixing=[prices])
-        dropped = exact.droppable(prices, claimed)
-        assert proof.dropped == len(dropped)
-        bounds = [exact.bound(leaf["prices"], leaf["choices"], dropped) for leaf in case.found.leaves]
-        assert bool(proof) == all(bound is None or bound <= Fraction(claimed) for bound in bounds)
+        proof = case.prove(claimed, fixing=at_root(prices))
+        state = everything(exact)
+        assert proof.dropped == count(state) - count(fixed(exact, state, prices, claimed))
+        agrees(case, claimed, case.found.leaves, at_root(prices))
 
 
 @pytest.mark.parametrize("block", [1, 5])
@@ -146,7 +161,7 @@ def test_beyond_the_exact_size_doubt_is_no_proof(
     block: int, scenario: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choices, "EXACT_UP_TO", 1)
-    monkeypatch.setattr(estimate, "BLOCK", block)
+    monkeypatch.setattr(left, "BLOCK", block)
     for case in cases(scenario):
         claimed = case.found.claimed
         assert not case.prove(claimed).is_exact
@@ -155,7 +170,7 @@ def test_beyond_the_exact_size_doubt_is_no_proof(
         assert reached is not None
         assert claimed <= reached <= claimed + 1e-6  # the prices of parts without a plan are large
         assert case.prove(reached)
-        assert case.prove(reached, fixing=[case.found.root])
+        assert case.prove(reached, fixing=at_root(case.found.root))
 
 
 # ---------------------------------------------------------------------------------------------------- malformed
@@ -177,9 +192,17 @@ def test_beyond_the_exact_size_doubt_is_no_proof(
             {"leaves": [{"choices": [["E1", "line_at_most", math.nan]], "prices": {}}]},
             "an amount of 0 or more",
         ),
-        ({"leaves": [], "fixing_prices": {}}, "fixing_prices: must be a list"),
-        ({"leaves": [], "fixing_prices": [3]}, r"fixing_prices\.0: must be prices by name, and is 3"),
-        ({"fixing_prices": [{}]}, "fixing_prices: serve leaves, and there are none"),
+        ({"leaves": [], "fixings": {}}, "fixings: must be a list"),
+        ({"leaves": [], "fixings": [3]}, r"fixings\.0: must have the keys choices and prices"),
+        (
+            {"leaves": [], "fixings": [{"choices": [], "prices": 3}]},
+            r"fixings\.0\.prices: must be prices by name",
+        ),
+        (
+            {"leaves": [], "fixings": [{"choices": [["E1", 1]], "prices": {}}]},
+            r"fixings\.0\.choices\.0: must be",
+        ),
+        ({"fixings": [{"choices": [], "prices": {}}]}, "fixings: serve leaves, and there are none"),
     ],
 )
 def test_malformed_leaves_are_errors(certificate: dict[str, Any], says: str) -> None:
@@ -189,14 +212,14 @@ def test_malformed_leaves_are_errors(certificate: dict[str, Any], says: str) -> 
 
 def test_every_malformed_place_is_named() -> None:
     with pytest.raises(InputError) as error:
-        search_of({"leaves": ["x", {"choices": [["E1"]], "prices": 3}], "fixing_prices": [4]})
+        search_of({"leaves": ["x", {"choices": [["E1"]], "prices": 3}], "fixings": [4]})
     assert [finding.key for finding in error.value.findings] == [
-        "leaves.0", "leaves.1.choices.0", "leaves.1.prices", "fixing_prices.0",
+        "leaves.0", "leaves.1.choices.0", "leaves.1.prices", "fixings.0",
     ]  # fmt: skip
 
 
 def test_without_leaves_there_is_no_search() -> None:
-    assert search_of({}) == search_of({"leaves": None, "fixing_prices": []})
+    assert search_of({}) == search_of({"leaves": None, "fixings": []})
     assert search_of({}).leaves is None
 
 

@@ -20,7 +20,8 @@ import pytest
 import lendplan
 from lendplan.certify.bound import choices_of
 from lendplan.certify.dual import exact_dual
-from lendplan.certify.leaves import cuts_of, search_of
+from lendplan.certify.leaves import search_of
+from lendplan.certify.left import Left, Whole, branched
 from lendplan.data.book import assemble_book
 from lendplan.data.churn import read_churn
 from lendplan.data.tables import read_table
@@ -247,7 +248,10 @@ def test_a_leaf_is_checked_in_the_same_sheet(
     leaf = search_of({"leaves": [{"choices": branches, "prices": price}]})
     assert leaf.leaves is not None
     places = {f"S{i + 1}": i for i in range(LAST - FIRST + 1)}
-    exact = exact_dual(choices(plan), price, cuts_of(leaf.leaves[0], places, choices(plan)))
+    left: Left = Whole(choices(plan))
+    for branch in leaf.leaves[0].choices:
+        left = branched(choices(plan), left, branch, places[branch.enterprise])
+    exact = exact_dual(choices(plan), price, left)
     assert exact is not None
     assert found == pytest.approx(float(exact), rel=1e-12)
     assert bound is None or found == pytest.approx(bound, rel=1e-12)

@@ -25,6 +25,8 @@ class Found:
     ----------
     leaves
         As certificate.json has them.
+    inner
+        The nodes that were split, the root first, in the same form.
     root
         The prices of the root.
     claimed
@@ -34,16 +36,18 @@ class Found:
     """
 
     leaves: list[dict[str, Any]] = field(default_factory=list)
+    inner: list[dict[str, Any]] = field(default_factory=list)
     root: dict[str, float] = field(default_factory=dict)
     claimed: float = -math.inf
     best: float = -math.inf
 
 
-def branch_and_bound(exact: ExactBook, seed: int = 0) -> Found:
+def branch_and_bound(exact: ExactBook, seed: int = 0, most: int = 1_000_000) -> Found:
     """Split until the relaxation of each part, priced, is worth no more than the best plan that was met.
 
     Each part is a linear program over mixtures of the choices that are left, an enterprise's mixture summing to one. A
-    solution that mixes no two rates, nor lending with declining, and keeps whole steps, is a plan.
+    solution that mixes no two rates, nor lending with declining, and keeps whole steps, is a plan. After `most` splits
+    the parts that are left are closed as they are, with what bound they have.
     """
     found, draw = Found(), np.random.default_rng(seed)
     todo: list[list[list[Any]]] = [[]]
@@ -51,14 +55,17 @@ def branch_and_bound(exact: ExactBook, seed: int = 0) -> Found:
     while todo:
         branches = todo.pop()
         value, prices, used, broken = _relaxation(exact, branches)
-        found.root = found.root or prices
-        pair = None if value <= found.best + DUST else _branches(exact, used, draw)
+        is_closed = value <= found.best + DUST or len(found.inner) >= most
+        pair = None if is_closed else _branches(exact, used, draw)
         if pair is None:
-            if value > found.best and broken <= DUST:
+            if value > found.best and broken <= DUST and _branches(exact, used, draw) is None:
                 found.best = value
             closed.append((branches, prices))
         else:
+            found.inner.append({"choices": branches, "prices": prices})
             todo += [[*branches, one] for one in pair]
+    # Where nothing was split, the only leaf is the root.
+    found.root = found.inner[0]["prices"] if found.inner else closed[0][1]
     found.leaves = [{"choices": branches, "prices": prices} for branches, prices in closed]
     bounds = [exact.bound(prices, branches) for branches, prices in closed]
     found.claimed = max((rounded_up(one) for one in bounds if one is not None), default=-math.inf)

@@ -203,39 +203,16 @@ class ExactBook:
         """Return the objective's coefficients and those of each row, per unit of line and per loan."""
         return [self.value(i, k), *(coefficient(i, k) for _, _, coefficient, _ in self.rows)]
 
-    def bound(
-        self,
-        prices: Mapping[str, float],
-        branches: Sequence[Branch] = (),
-        dropped: frozenset[tuple[int, int | None]] = frozenset(),
-    ) -> Fraction | None:
-        """Return D(prices) over what branches leave, less dropped (enterprise, rate or None); None for −infinity."""
+    def bound(self, prices: Mapping[str, float], branches: Sequence[Branch] = ()) -> Fraction | None:
+        """Return D(prices) over what branches leave; None for −infinity."""
         fixed = (Fraction(prices.get(name, 0.0)) * right for name, _, _, right in self.rows)
         found = sum(fixed, self.constant)
         for i in range(self.n):
-            left = [
-                one
-                for one in self.choices(i, branches)
-                if (i, None if one is None else one[0]) not in dropped
-            ]
+            left = self.choices(i, branches)
             if not left:
                 return None
             found += max(self.priced(i, one, prices) for one in left)
         return found
-
-    def droppable(self, prices: Mapping[str, float], claimed: float) -> frozenset[tuple[int, int | None]]:
-        """Return the (enterprise, rate or None) whose bound is ≤ claimed."""
-        whole = self.bound(prices)
-        assert whole is not None
-        found = set()
-        for i in range(self.n):
-            worth: dict[int | None, Fraction] = {}
-            for one in self.choices(i):
-                k = None if one is None else one[0]
-                worth[k] = max(worth.get(k, Fraction(-(10**300))), self.priced(i, one, prices))
-            best = max(worth.values())
-            found |= {(i, k) for k, w in worth.items() if whole - best + w <= Fraction(claimed)}
-        return frozenset(found)
 
     def random_prices(self, draw: np.random.Generator) -> dict[str, float]:
         prices = {}

@@ -17,16 +17,16 @@ RANGES = {"revenue_max": 3.0, "revenue_min": 1.0, "risk_max": 1.7, "risk_min": 0
 
 
 def random_case(
-    seed: int, scenario: dict[str, Any], *, limits: int = 3
+    seed: int, scenario: dict[str, Any], *, limits: int = 3, sizes: tuple[int, int] = (2, 5)
 ) -> tuple[dict[str, Any], Book, ChurnTable]:
-    """Return a scenario made from a complete one, a book of two to four enterprises, and churn at three rates.
+    """Return a scenario made from a complete one, a book of a few enterprises, and churn at three rates.
 
     Every feature of the certificate occurs within a few dozen seeds: both objectives and budget bases, all measures,
     amounts and shares, of the plan and of the budget, by a column and by `where`, `must: lend`, own rate bounds, line
     steps, risk weights, multipliers that reach the cap of 1, a rate at which nobody stays.
     """
     draw = np.random.default_rng(seed)
-    n = int(draw.integers(2, 5))
+    n = int(draw.integers(*sizes))
     frame = pd.DataFrame(
         {
             "enterprise": [f"E{i}" for i in range(n)],

@@ -11,10 +11,11 @@ from books import halves, plan_of, random_book, random_problem, random_row, with
 
 from lendplan.models.measures import Objective, Ranges
 from lendplan.models.problem import Problem, Row, reordered
-from lendplan.solvers.highs import FormulationName, solve
+from lendplan.solvers.methods import Formulation, Method, solve
 from lendplan.solvers.result import Options, Result, SolutionStatus
 
 OPTIONS = Options(threads=1, gap=1e-9, time_limit=30)
+both_methods = pytest.mark.parametrize("method", ["lagrangian", "highs"])
 
 
 def value_of(result: Result) -> float:
@@ -57,11 +58,15 @@ def distinct(seed: int, size: int) -> Problem:
     )
 
 
+@both_methods
 @pytest.mark.parametrize("unit", [1e4, 1e8, 1e-8])
 @pytest.mark.parametrize("seed", range(25))
-def test_the_unit_of_money_does_not_matter(seed: int, unit: float) -> None:
+def test_the_unit_of_money_does_not_matter(seed: int, unit: float, method: Method) -> None:
     problem = distinct(seed, 7)
-    one, other = solve(problem, "joint", OPTIONS), solve(in_other_money(problem, unit), "joint", OPTIONS)
+    one, other = (
+        solve(problem, "joint", method, OPTIONS),
+        solve(in_other_money(problem, unit), "joint", method, OPTIONS),
+    )
     assert other.solution is one.solution
     if one.rate is None:
         return
@@ -80,12 +85,18 @@ def test_the_unit_of_money_does_not_matter(seed: int, unit: float) -> None:
         )
 
 
+@both_methods
 @pytest.mark.parametrize("unit", [1e8, 1e-8])
 @pytest.mark.parametrize("seed", [33, 142, 145, 197, 242, 245])
-def test_the_unit_of_money_does_not_matter_to_the_value_or_the_conflict(seed: int, unit: float) -> None:
+def test_the_unit_of_money_does_not_matter_to_the_value_or_the_conflict(
+    seed: int, unit: float, method: Method
+) -> None:
     """Books with ties and conflicts: the plan may be another one of the same value; what is said may not differ."""
     problem = random_book(seed, 5)
-    one, other = solve(problem, "joint", OPTIONS), solve(in_other_money(problem, unit), "joint", OPTIONS)
+    one, other = (
+        solve(problem, "joint", method, OPTIONS),
+        solve(in_other_money(problem, unit), "joint", method, OPTIONS),
+    )
     assert other.solution is one.solution
     if one.rate is not None:
         scale = unit if problem.objective.kind == "profit" else 1.0
@@ -106,13 +117,15 @@ def test_the_unit_of_money_does_not_matter_to_the_value_or_the_conflict(seed: in
         assert theirs.together / by == pytest.approx(ours.together, rel=1e-6, abs=1e-9)
 
 
-@pytest.mark.parametrize("formulation", ["joint", "two_stage"])
+@pytest.mark.parametrize(
+    ("formulation", "method"), [("joint", "lagrangian"), ("joint", "highs"), ("two_stage", "highs")]
+)
 @pytest.mark.parametrize("seed", range(20))
-def test_the_order_of_the_book_does_not_matter(seed: int, formulation: FormulationName) -> None:
+def test_the_order_of_the_book_does_not_matter(seed: int, formulation: Formulation, method: Method) -> None:
     problem = random_book(5000 + seed, 9)
     order = np.random.default_rng(seed).permutation(problem.size)
-    one = solve(problem, formulation, OPTIONS)
-    other = solve(reordered(problem, order), formulation, OPTIONS)
+    one = solve(problem, formulation, method, OPTIONS)
+    other = solve(reordered(problem, order), formulation, method, OPTIONS)
     assert other.solution is one.solution
     assert other.prices == one.prices
     if one.rate is not None and one.line is not None:
@@ -120,19 +133,21 @@ def test_the_order_of_the_book_does_not_matter(seed: int, formulation: Formulati
         np.testing.assert_array_equal(other.line, one.line[order])
 
 
+@both_methods
 @pytest.mark.parametrize("seed", range(20))
-def test_twice_is_the_same_to_the_bit(seed: int) -> None:
+def test_twice_is_the_same_to_the_bit(seed: int, method: Method) -> None:
     problem = random_book(5500 + seed, 9)
-    one, other = (solve(problem, "joint", OPTIONS) for _ in range(2))
+    one, other = (solve(problem, "joint", method, OPTIONS) for _ in range(2))
     np.testing.assert_equal(other.rate, one.rate)
     np.testing.assert_equal(other.line, one.line)
     assert (other.bound, other.prices, other.conflict) == (one.bound, one.prices, one.conflict)
 
 
+@both_methods
 @pytest.mark.parametrize("basis", ["line", "exposure"])
 @pytest.mark.parametrize("kind", ["profit", "weighted"])
 @pytest.mark.parametrize("seed", range(8))
-def test_a_larger_budget_never_earns_less(seed: int, kind: str, basis: str) -> None:
+def test_a_larger_budget_never_earns_less(seed: int, kind: str, basis: str, method: Method) -> None:
     """Under profit, and under weighted with frozen ranges."""
     problem = random_book(6000 + seed, 8).replaced(budget_basis=basis, must_lend=np.zeros(8, bool))
     problem = problem.replaced(
@@ -142,18 +157,19 @@ def test_a_larger_budget_never_earns_less(seed: int, kind: str, basis: str) -> N
     )
     values = []
     for factor in (0.0, 0.1, 0.5, 1.0, 1.5, 10.0):
-        result = solve(problem.replaced(budget=problem.budget * factor), "joint", OPTIONS)
+        result = solve(problem.replaced(budget=problem.budget * factor), "joint", method, OPTIONS)
         values.append(-np.inf if result.rate is None else value_of(result))
     assert all(after >= before - 1e-8 * max(1.0, abs(before)) for before, after in itertools.pairwise(values))
 
 
+@both_methods
 @pytest.mark.parametrize("seed", range(25))
-def test_a_further_limit_never_earns_more(seed: int) -> None:
+def test_a_further_limit_never_earns_more(seed: int, method: Method) -> None:
     draw = np.random.default_rng(seed)
     problem = random_book(6500 + seed, 8).replaced(objective=Objective("profit"))
     last = np.inf
     for count in range(4):
-        result = solve(problem, "joint", OPTIONS)
+        result = solve(problem, "joint", method, OPTIONS)
         value = -np.inf if result.rate is None else value_of(result)
         assert value <= last + 1e-8 * max(1.0, abs(last)) if np.isfinite(last) else True
         if not np.isfinite(value):
@@ -163,28 +179,31 @@ def test_a_further_limit_never_earns_more(seed: int) -> None:
         problem = with_limits(problem, *problem.limits, row)
 
 
-def test_one_thread_and_two_agree() -> None:
+@both_methods
+def test_one_thread_and_two_agree(method: Method) -> None:
     for seed in range(5):
         problem = random_book(6800 + seed, 15)
         values = []
         for threads in (1, 2, 1):
-            result = solve(problem, "joint", dataclasses.replace(OPTIONS, threads=threads))
+            result = solve(problem, "joint", method, dataclasses.replace(OPTIONS, threads=threads))
             values.append(None if result.rate is None else value_of(result))
         assert values[1] == pytest.approx(values[0], rel=1e-7)
         assert values[2] == values[0]
 
 
-def test_an_enterprise_that_cannot_earn_changes_nothing() -> None:
+@both_methods
+def test_an_enterprise_that_cannot_earn_changes_nothing(method: Method) -> None:
     problem = random_problem(8, 6)
     worse = problem.replaced(risk_weight=np.where(np.arange(6) == 2, 5.0, problem.risk_weight))
-    result = solve(worse, "joint", OPTIONS)
-    without = solve(reordered(worse, np.array([0, 1, 3, 4, 5])), "joint", OPTIONS)
+    result = solve(worse, "joint", method, OPTIONS)
+    without = solve(reordered(worse, np.array([0, 1, 3, 4, 5])), "joint", method, OPTIONS)
     assert result.rate is not None
     assert result.rate[2] == -1
     assert value_of(result) == pytest.approx(value_of(without), rel=1e-9)
 
 
-def test_a_limit_that_says_nothing_changes_nothing() -> None:
+@both_methods
+def test_a_limit_that_says_nothing_changes_nothing(method: Method) -> None:
     problem = random_problem(8, 6)
     idle = with_limits(
         problem,
@@ -192,7 +211,7 @@ def test_a_limit_that_says_nothing_changes_nothing() -> None:
         Row("share of all", "exposure", 1, halves(problem), share=1.0),
         Row("none", "count", -1, None, amount=0.0),
     )
-    one, other = solve(problem, "joint", OPTIONS), solve(idle, "joint", OPTIONS)
+    one, other = solve(problem, "joint", method, OPTIONS), solve(idle, "joint", method, OPTIONS)
     assert other.solution is SolutionStatus.OPTIMAL
     assert value_of(other) == pytest.approx(value_of(one), rel=1e-9)
     assert [other.prices[row.name] for row in idle.limits] == [0.0, 0.0, 0.0]

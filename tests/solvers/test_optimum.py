@@ -1,4 +1,4 @@
-"""The reference solver against complete enumeration, over random books with every feature."""
+"""Both solvers against complete enumeration, over random books with every feature."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from books import (
 from lendplan.models import two_stage
 from lendplan.models.measures import Economics, Objective, Ranges
 from lendplan.models.problem import Problem, Row, broken_by
-from lendplan.solvers.highs import FormulationName, solve
+from lendplan.solvers.highs import solve as solve_by_highs
+from lendplan.solvers.methods import Formulation, Method, solve
 from lendplan.solvers.result import Options, Result, SolutionStatus, objective_scale
 
 OPTIONS = Options(threads=1, time_limit=30)
+both_methods = pytest.mark.parametrize("method", ["lagrangian", "highs"])
 
 
-def assert_best(problem: Problem) -> Result:
+def assert_best(problem: Problem, method: Method) -> Result:
     """Solve, and compare with the enumeration: status, value, bound, and every row."""
-    result = solve(problem, "joint", OPTIONS)
+    result = solve(problem, "joint", method, OPTIONS)
     solved = result.problem
     if solved.objective.kind == "weighted" and solved.objective.ranges is None:
         assert result.solution is SolutionStatus.INFEASIBLE
@@ -54,9 +56,10 @@ def assert_best(problem: Problem) -> Result:
     return result
 
 
+@both_methods
 @pytest.mark.parametrize("seed", range(160))
-def test_random_books(seed: int) -> None:
-    assert_best(random_book(seed, size=4 if seed % 8 == 0 else 3))
+def test_random_books(seed: int, method: Method) -> None:
+    assert_best(random_book(seed, size=4 if seed % 8 == 0 else 3), method)
 
 
 def test_the_random_books_hold_every_feature() -> None:
@@ -88,20 +91,23 @@ def test_the_random_books_hold_every_feature() -> None:
     assert len(infeasible) >= 5
 
 
+@both_methods
 @pytest.mark.parametrize("basis", ["line", "exposure"])
-def test_a_share_of_the_budget(basis: str) -> None:
+def test_a_share_of_the_budget(basis: str, method: Method) -> None:
     """`of: budget` is an amount by the time it is a row: 40 % of the budget."""
     problem = random_problem(11, 4, budget_basis=basis)
     row = Row("half", "line", 1, halves(problem), amount=0.4 * problem.budget, rule="half")
-    assert_best(with_limits(problem, row))
+    assert_best(with_limits(problem, row), method)
 
 
-def test_different_steps_and_none() -> None:
+@both_methods
+def test_different_steps_and_none(method: Method) -> None:
     for seed in range(6):
         problem = random_problem(seed, 3, line_step=np.array([1.0, 0.0, 0.5]), budget=7.3)
-        assert_best(with_limits(problem, Row("risk", "risk", 1, amount=0.12)))
+        assert_best(with_limits(problem, Row("risk", "risk", 1, amount=0.12)), method)
 
 
+@both_methods
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("kind", ["profit", "weighted"])
 @pytest.mark.parametrize(
@@ -126,30 +132,36 @@ def test_different_steps_and_none() -> None:
     ],
     ids=" ".join,
 )
-def test_degenerate_books(change: dict[str, Any], kind: str, seed: int) -> None:
+def test_degenerate_books(change: dict[str, Any], kind: str, seed: int, method: Method) -> None:
     objective = Objective("profit") if kind == "profit" else Objective("weighted", 0.6)
-    assert_best(random_problem(seed, 3, objective=objective, **change))
+    assert_best(random_problem(seed, 3, objective=objective, **change), method)
 
 
+@both_methods
 @pytest.mark.parametrize("seed", range(10))
-def test_a_single_enterprise(seed: int) -> None:
-    assert_best(random_book(500 + seed, size=1))
+def test_a_single_enterprise(seed: int, method: Method) -> None:
+    assert_best(random_book(500 + seed, size=1), method)
 
 
 def test_nobody_eligible() -> None:
-    names: tuple[FormulationName, ...] = ("joint", "two_stage")
-    for kind in names:
-        result = solve(random_problem(1, 0), kind, OPTIONS)
+    ways: tuple[tuple[Formulation, Method], ...] = (
+        ("joint", "lagrangian"),
+        ("joint", "highs"),
+        ("two_stage", "highs"),
+    )
+    for formulation, method in ways:
+        result = solve(random_problem(1, 0), formulation, method, OPTIONS)
         assert result.solution is SolutionStatus.OPTIMAL
         assert result.rate is not None
         assert result.rate.shape == (0,)
 
 
-def test_a_group_without_members() -> None:
+@both_methods
+def test_a_group_without_members(method: Method) -> None:
     problem = random_problem(1, 3)
-    assert_best(with_limits(problem, Row("none", "line", 1, group(problem), amount=1.0)))
-    assert_best(with_limits(problem, Row("none", "line", -1, group(problem), amount=1.0)))
-    assert_best(with_limits(problem, Row("none", "line", -1, group(problem), share=0.1)))
+    assert_best(with_limits(problem, Row("none", "line", 1, group(problem), amount=1.0)), method)
+    assert_best(with_limits(problem, Row("none", "line", -1, group(problem), amount=1.0)), method)
+    assert_best(with_limits(problem, Row("none", "line", -1, group(problem), share=0.1)), method)
 
 
 # A least line of 0 -----------------------------------------------------------------------------------------------
@@ -161,15 +173,16 @@ LOSSES = Economics(funding_cost=0.5)
 # Stopping ----------------------------------------------------------------------------------------------------------
 
 
+@both_methods
 @pytest.mark.parametrize("gap", [1e-2, 1e-3, 1e-4])
 @pytest.mark.parametrize("seed", [29, 35, 3])
-def test_proven_means_optimal_whatever_the_constant(seed: int, gap: float) -> None:
+def test_proven_means_optimal_whatever_the_constant(seed: int, gap: float, method: Method) -> None:
     """The gap is one of the objective with its constant, which frozen, narrow ranges make large."""
     problem = random_book(seed, 12).replaced(must_lend=np.zeros(12, bool), limits=())
-    best = solve(problem.replaced(objective=Objective("profit")), "joint", OPTIONS)
+    best = solve(problem.replaced(objective=Objective("profit")), "joint", method, OPTIONS)
     totals = problem.totals(plan_of(problem, best.rate, best.line))
     narrow = Objective("weighted", 0.5, _narrow(totals["revenue"], totals["risk"]))
-    result = solve(problem.replaced(objective=narrow), "joint", dataclasses.replace(OPTIONS, gap=gap))
+    result = solve(problem.replaced(objective=narrow), "joint", method, dataclasses.replace(OPTIONS, gap=gap))
     assert result.solution is SolutionStatus.OPTIMAL
 
 
@@ -200,7 +213,7 @@ def best_score(problem: Problem, lines: np.ndarray) -> float | None:
 @pytest.mark.parametrize("seed", [*range(60), 147, 337])
 def test_two_stage(seed: int) -> None:
     problem = random_book(seed, size=4)
-    result = solve(problem, "two_stage", OPTIONS)
+    result = solve_by_highs(problem, "two_stage", OPTIONS)
     lines = two_stage.stage_one_lines(problem)
     best = best_score(problem, lines)
     if best is None:
@@ -222,7 +235,7 @@ def test_two_stage_limit_on_a_group_that_got_no_line() -> None:
     """Only the safest is given a line; a limit asks for the riskiest: infeasible, not a failure."""
     problem = random_problem(1, 4, risk_index=np.array([0.01, 0.5, 0.6, 0.7]), budget=1.0)
     asked = with_limits(problem, Row("riskiest", "line", -1, group(problem, 3), amount=0.5))
-    result = solve(asked, "two_stage", OPTIONS)
+    result = solve_by_highs(asked, "two_stage", OPTIONS)
     assert result.solution is SolutionStatus.INFEASIBLE
     assert result.conflict is not None
 
@@ -231,6 +244,6 @@ def test_two_stage_limit_on_a_group_that_got_no_line() -> None:
 @pytest.mark.parametrize("gap", [1e-6, 1e-3])
 def test_two_stage_prefers_lending_to_declining_at_the_same_score(size: int, gap: float) -> None:
     problem = random_problem(2, size, objective=Objective("weighted", 0.0), budget=1e6)
-    result = solve(problem, "two_stage", dataclasses.replace(OPTIONS, gap=gap))
+    result = solve_by_highs(problem, "two_stage", dataclasses.replace(OPTIONS, gap=gap))
     assert result.rate is not None
     assert np.all(result.rate >= 0)

@@ -174,12 +174,31 @@ def read_folder(folder: Path) -> PlanFolder:
     if not folder.is_dir():
         raise InputError(Finding("no such folder", file=str(folder)))
     tables: dict[str, Allocations] = {}
-    texts: dict[str, dict[str, Any]] = {}
     for name in ("allocations.csv", "allocations.parquet"):
         try:
             tables[name] = read_allocations(folder / name)
         except InputError as error:
             findings += error.findings
+    try:
+        papers = read_papers(folder)
+    except InputError as error:
+        raise InputError([*findings, *error.findings]) from None
+    if findings:
+        raise InputError(findings)
+    table = tables["allocations.csv"]
+    return replace(papers, table=table, parquet=same_as(table, tables["allocations.parquet"]))
+
+
+def read_papers(folder: Path) -> PlanFolder:
+    """Read the JSON files of a plan alone; its table has no columns.
+
+    Raises
+    ------
+    InputError
+        With every file that is missing or malformed.
+    """
+    findings: list[Finding] = []
+    texts: dict[str, dict[str, Any]] = {}
     for name in ("summary.json", "certificate.json", "manifest.json"):
         try:
             texts[name] = _read_json(folder / name)
@@ -191,8 +210,8 @@ def read_folder(folder: Path) -> PlanFolder:
         raise InputError([*findings, *faults])
     return PlanFolder(
         path=folder,
-        table=tables["allocations.csv"],
-        parquet=same_as(tables["allocations.csv"], tables["allocations.parquet"]),
+        table=Allocations((), {}, (), None),
+        parquet=(False, "not read"),
         summary=texts["summary.json"],
         certificate=texts["certificate.json"],
         manifest=manifest,
@@ -253,7 +272,12 @@ def read_allocations(path: Path) -> Allocations:
         If the file is missing or damaged, or a cell of a number column is no number; NaN and inf are kept as NaN, so
         that the check that meets them can name them.
     """
-    raw = read_table(path, NUMBERS)
+    return allocations_in(read_table(path, NUMBERS))
+
+
+def allocations_in(raw: RawTable) -> Allocations:
+    """Return allocations as they stand in a table that was read, or in a part of one; as `read_allocations` raises."""
+    path = raw.path
     columns: dict[str, Texts | NDArray[np.float64]] = {}
     wrong: list[str] = []
     for name in HEADER:

@@ -70,7 +70,9 @@ def written(proof: SearchProof, names: Sequence[str]) -> dict[str, Any]:
         return [
             {
                 "choices": [list(branch) for branch in part.branches],
-                "prices": {name: float(price) for name, price in zip(names, part.prices, strict=True) if price},
+                "prices": {
+                    name: float(price) for name, price in zip(names, part.prices, strict=True) if price
+                },
             }
             for part in branched
         ]

@@ -14,6 +14,7 @@ from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lendplan.certified import Certified
 from lendplan.certify.plan import verify
 from lendplan.certify.report import Report
 from lendplan.clustercase import Division, divide
@@ -150,9 +151,8 @@ class PartitionedPlan(Plan):
         return _added(self.__dict__["_by_grade"])
 
     @cached_property
-    def certified_bound(self) -> float | None:
-        """What no plan of this scenario can exceed, as :attr:`Plan.certified_bound` has it."""
-        return Plan(self._whole, self.result).certified_bound
+    def _certified(self) -> Certified:
+        return Plan(self._whole, self.result)._certified
 
     @property
     def _whole(self) -> Case:
@@ -168,7 +168,8 @@ class PartitionedPlan(Plan):
         result, prices, book = self.result, dict(self.result.prices), self.division.book
 
         def look() -> Idle:
-            return reduce(_with, book.ask_of(self.settlement, idle_part, prices))
+            found: list[Idle] = book.ask_of(self.settlement, idle_part, prices)
+            return reduce(_with, found)
 
         left = self._budget_left
         spending = Spending(result.problem.budget, left, book.size, self.tally.funded > 0)

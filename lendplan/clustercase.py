@@ -40,7 +40,7 @@ from lendplan.models.limits import Census, build_limits
 from lendplan.models.problem import Row
 from lendplan.scenario import Settings
 from lendplan.scrutiny import Locate, Seen, contradicting_shares, nothing_counted, tell
-from lendplan.solvers.cluster import ClusterBook, Part
+from lendplan.solvers.cluster import ClusterBook, Part, gathered
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -205,7 +205,9 @@ def _refused(settings: Settings, locate: Locate) -> list[Finding]:
 def _scanned(client: Client, recipe: Recipe, looked_at: Sequence[Stretch]) -> list[Scanned]:
     """Look through all stretches; what is wrong with them is raised together."""
     seen = [client.submit(scan, recipe, stretch, pure=False) for stretch in looked_at]
-    scanned: list[Scanned] = client.gather([client.submit(without_hashes, one, pure=False) for one in seen])
+    scanned: list[Scanned] = gathered(
+        client, [client.submit(without_hashes, one, pure=False) for one in seen]
+    )
     told: dict[tuple[int, str, str], None] = {}
     for one in scanned:
         told.update(dict.fromkeys(one.told))
@@ -239,11 +241,11 @@ def _repeated(client: Client, recipe: Recipe, looked_at: Sequence[Stretch], seen
         return []
     buckets = 1 + sum(stretch.rows for stretch in looked_at) // _IDS_A_BUCKET
     asked = [client.submit(repeated_hashes, one, buckets, *seen, pure=False) for one in range(buckets)]
-    hashes = np.concatenate(client.gather(asked))[:_REPEATED]
+    hashes = np.concatenate(gathered(client, asked))[:_REPEATED]
     if not len(hashes):
         return []
-    rows = client.gather(
-        [client.submit(rows_with, recipe, stretch, hashes, pure=False) for stretch in looked_at]
+    rows = gathered(
+        client, [client.submit(rows_with, recipe, stretch, hashes, pure=False) for stretch in looked_at]
     )
     first: dict[str, tuple[str, int]] = {}
     findings = []

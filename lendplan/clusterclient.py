@@ -55,12 +55,12 @@ def _processes(threads: int) -> Iterator[Client]:
 
     stack = contextlib.ExitStack()
     try:
-        with _deaf_to_interrupts():
+        with _deaf_to_interrupts(), _started():
             cluster = LocalCluster(
                 n_workers=threads,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port: another run has the usual one
                 silence_logs=logging.CRITICAL,
             )
             stack.callback(cluster.close, timeout=_AT_THE_END)
@@ -69,6 +69,17 @@ def _processes(threads: int) -> Iterator[Client]:
         yield client
     finally:
         stack.close()
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise ClusterError(
+            f"the processes of `{LOCAL}` did not start ({error}); a script that solves in parts begins its work under "
+            '`if __name__ == "__main__":`'
+        ) from error
 
 
 @contextlib.contextmanager

@@ -76,7 +76,9 @@ def _sides(problem: Problem, parts: dict[MeasureName, Floats], span: slice, head
             return float(head[MEASURES.index(name)])
         key = (id(members.codes), name)
         if key not in known:
-            known[key] = np.bincount(members.codes[span] + 1, weights=parts[name][span])
+            known[key] = np.asarray(
+                np.bincount(members.codes[span] + 1, weights=parts[name][span]), dtype=np.float64
+            )
         groups = known[key]
         return float(groups[members.code + 1]) if members.code + 1 < len(groups) else 0.0
 

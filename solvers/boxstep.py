@@ -167,7 +167,7 @@ def _is_hopeless(book: Book, prices: Floats) -> bool:
 
 def rounds_for(size: int) -> int:
     """Return how many rounds pay: where a book is large its prices are right to 1e-8 without the last digits."""
-    return max(3, min(100, 2_000_000 // size))
+    return max(3, min(100, 2_000_000 // max(1, size)))
 
 
 @dataclass(frozen=True)

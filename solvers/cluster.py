@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lendplan.data.texts import Texts
+from lendplan.models import sums
 from lendplan.models.measures import Floats, Indices, Objective
-from lendplan.models.problem import Problem, concatenated
+from lendplan.models.problem import Problem, concatenated, reordered
 from lendplan.models.tally import Tally, tallied, tally
-from lendplan.solvers import lagrangian, pricing
+from lendplan.solvers import lagrangian
 from lendplan.solvers.pricing import (
     Book,
     Evaluation,
@@ -48,7 +49,7 @@ class Share:
     def some(self, positions: Indices) -> Problem:
         """Return some of them as a problem of their own, with their ids."""
         whole = self.problem
-        return pricing.reordered(whole, positions).replaced(enterprise=self.ids.take(positions).objects())
+        return reordered(whole, positions).replaced(enterprise=self.ids.take(positions).objects())
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class ClusterBook:
         self.table = RowTable(problem)
         self.amount = self.table.amount if amount is None else amount
         self._starts = np.array([part.first for part in self.parts], dtype=np.int64)
-        self.standing: list[Future] = [
-            client.submit(stand, part.make, pricing.BLOCK, key=f"{part.name}-standing-{pricing.BLOCK}")
+        self.standing: list[Future[Any]] = [
+            client.submit(stand, part.make, sums.BLOCK, key=f"{part.name}-standing-{sums.BLOCK}")
             for part in self.parts
         ]
 
@@ -107,8 +108,7 @@ class ClusterBook:
     def ask(self, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """Return what each part answers to ``question(standing, …)``, in the book's order."""
         asked = [self.client.submit(question, one, *arguments, pure=False) for one in self.standing]
-        answers: list[Any] = self.client.gather(asked)
-        return answers
+        return gathered(self.client, asked)
 
     def ask_of(self, plan: Settlement, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """Return what each part answers to ``question(standing, its part of the plan, …)``, in the book's order."""
@@ -117,8 +117,7 @@ class ClusterBook:
             self.client.submit(question, one, part_of(plan, part), objective, *arguments, pure=False)
             for one, part in zip(self.standing, self.parts, strict=True)
         ]
-        answers: list[Any] = self.client.gather(asked)
-        return answers
+        return gathered(self.client, asked)
 
     def evaluate(self, prices: Floats, value: Value) -> Evaluation:
         """Return D(λ) and what the choices behind it use; as :meth:`Lagrangian.evaluate`."""
@@ -154,8 +153,8 @@ class ClusterBook:
         ]
         if not asked:
             return self.problem
-        together = concatenated(self.client.gather(asked)).replaced(objective=self.problem.objective)
-        return together if (np.diff(order) == 1).all() else pricing.reordered(together, np.argsort(order))
+        together = concatenated(gathered(self.client, asked)).replaced(objective=self.problem.objective)
+        return together if (np.diff(order) == 1).all() else reordered(together, np.argsort(order))
 
     def choices(self, prices: Floats, value: Value) -> tuple[Indices, Floats]:
         """Return everybody's best choice: rates, −1 where nothing is lent, and lines; shapes (n,)."""
@@ -179,6 +178,12 @@ class ClusterBook:
         return self.gather(np.arange(self.size))
 
 
+def gathered(client: Client, asked: Sequence[Future[Any]]) -> list[Any]:
+    """Return what was asked for, in that order."""
+    answers: list[Any] = client.gather(asked)
+    return answers
+
+
 def part_of(plan: Settlement, part: Part) -> Settlement:
     """Return what a plan says of one part, positions counted from its first."""
     first, last = np.searchsorted(plan.positions, (part.first, part.first + part.size)).tolist()
@@ -199,7 +204,7 @@ def solve(book: ClusterBook, options: Options) -> tuple[Result, Settlement | Non
     SolverError
         Where an answer cannot be trusted.
     """
-    if book.size > pricing.BLOCK:
+    if book.size > sums.BLOCK:
         search = _Search(book, options)
         return search.run(), None if search.best is None else search.best.plan
     result = lagrangian.solve(book.whole(), options)  # a single block: nothing is won by asking for it afar

@@ -21,6 +21,7 @@ from lendplan.solvers.pricing import Evaluation
 _SERIOUS = 1e-4  # of the foretold improvement: a step that gives this much moves the centre
 _TRUSTED = 0.3  # a step that gives this much widens the box
 _WIDER, _NARROWER = 2.0, 0.8
+_WIDENINGS = 8  # where nothing is foretold: D may be flat without end, and far out it is only rounding
 
 
 class Master:
@@ -96,6 +97,7 @@ def descend(
     master = Master(sense, unit, size)
     master.add(start, start.slope(amount))
     best, radius, bundle = start, unit.copy(), [start]
+    widenings = 0
     for _ in range(steps):
         if not enough_time():
             break
@@ -107,8 +109,9 @@ def descend(
         foretold = best.bound - model
         pressed = (prices <= lower) & (lower != 0.0) | (prices >= upper) & (upper != 0.0)
         if foretold <= tolerance * max(abs(best.bound), 1e-300):
-            if not pressed.any():
+            if not pressed.any() or widenings == _WIDENINGS:
                 break
+            widenings += 1
             radius = np.where(pressed, 4.0 * radius, radius)
             continue
         trial = evaluate(prices)

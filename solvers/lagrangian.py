@@ -56,10 +56,13 @@ NAME = "lagrangian"
 _SAFETY = 0.9  # of the gap: a little less is aimed at, so that rounding does not miss it
 _CORE = 20  # enterprises open at first, and so many more a row
 _CORE_A_ROW = 6
-_GOOD_ENOUGH = 0.015  # relative, over the number of enterprises: as far as the best plan lies below D, or less
+_GOOD_ENOUGH = 2e-5  # relative: a first plan of a small book; the search finds better ones
 _WIDEN = 2
+_PLAN_NODES = 1000  # of HiGHS, in a model for a plan: effort is not counted by the clock
 _LARGEST_CORE = 1600  # enterprises of either kind in a model for a plan
-_NEAR = 1e-3  # so near, relative, the search goes on from a plan
+_NEAR = 1e-3  # so near, relative, the search goes on from a plan of a small book
+_NEARER = 3.0  # times the asked gap: so near, from one of a larger book
+_SMALL = 2000  # enterprises up to which the search is quicker than a wider model
 _SEARCHED = 10_000  # enterprises up to which the last digits are searched for
 _WORK = 400_000  # columns × parts that a search may look at before HiGHS takes over
 _RANGED = 200_000  # enterprises up to which the range of each price is worked out
@@ -234,11 +237,17 @@ class _Solve:
                 return outcome.stop
             if self._gap() <= self.options.gap:
                 return None
-            if outcome.x is not None and self.book.size <= _SEARCHED and self._gap() <= _NEAR:
+            if outcome.x is not None and self._is_for_search():
                 return None
             if everybody or most > _LARGEST_CORE:
                 return None
             most *= _WIDEN
+
+    def _is_for_search(self) -> bool:
+        """Whether the search is the quicker way on from the plan in hand."""
+        if self.book.size <= _SMALL:
+            return self._gap() <= _NEAR
+        return self.book.size <= _SEARCHED and self._gap() <= _NEARER * self.options.gap
 
     def _among(self, positions: Indices, margin: float, lending: float, *, spare: int | None) -> Any:
         """Solve the model over some enterprises, everybody else as the prices have it."""
@@ -249,16 +258,16 @@ class _Solve:
             margin = min(margin, margin_for(core, self.at.prices, self.value, spare))
         choices = left_within(core, self.at.prices, self.value, margin, lending=lending)
         model = core_model(core, choices, self.value)
-        wanted = max(
-            0.3 * self._slack(),
-            min(5e-5, _GOOD_ENOUGH / self.book.size) * max(abs(self.bound), objective_scale(self.problem)),
-        )
+        wanted = 0.6 * self._slack()
+        if self.book.size <= _SMALL:
+            wanted = max(0.3 * self._slack(), _GOOD_ENOUGH * max(abs(self.bound), objective_scale(self.problem)))
         outcome = run(
             model,
             replace(self.options, gap=0.0),
             seconds=self.left(),
             stage="plan",
             absolute_gap=wanted,
+            settings={"mip_max_nodes": _PLAN_NODES},
         )
         if outcome.x is not None:
             self._polished(core, positions, *read_core(core, choices, outcome.x), self.at.prices)
@@ -286,7 +295,7 @@ class _Solve:
         core = with_right_sides(self._whole(), self.book.amount)
         choices = left_within(core, self.at.prices, self.value, margin)
         everybody = np.arange(core.size)
-        size = len(choices.owner) + int(choices.open.sum())
+        size = int(choices.open[choices.owner].sum()) + int(choices.open.sum())
         most = _WORK // max(1, size)
 
         def found(rate: Indices, line: Floats) -> float:

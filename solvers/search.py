@@ -32,6 +32,7 @@ Mask = NDArray[np.bool_]
 _WHOLE = 1e-7  # of an enterprise: less than this on a second rate is one rate
 _TRIAL_STEPS = 20  # of the simplex method, to try a split
 _TINY = 1e-10
+_LOOSE = 60  # settled enterprises whose lines take part in the linear problem
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class _Trials:
 class Columns:
     """The columns of the linear problem: the open enterprises' choices, and stretches of the settled ones' lines."""
 
-    def __init__(self, core: Problem, choices: Choices, value: Value) -> None:
+    def __init__(self, core: Problem, choices: Choices, value: Value, prices: Floats) -> None:
         stretch = choices.largest - choices.least
         stepped = core.line_step[choices.owner] > 0
         is_open = choices.open[choices.owner] | (stepped & (stretch > 0))
@@ -92,6 +93,16 @@ class Columns:
         self.base_use = settled.use(self.alone_least).sum(axis=1)
         self.more_worth = settled.worth_line * self.alone_stretch
         self.more_use = settled.use_line * self.alone_stretch
+        # Most settled lines stay at their better end in any plan worth having: only those that give way for the
+        # least enter the linear problem. The bound of a part counts all of them, so it is none the weaker.
+        net = self.more_worth - prices @ self.more_use
+        self.better_end = (net > 0).astype(np.float64)
+        per_line = np.abs(net) / np.maximum(self.alone_stretch, 1e-300)
+        order = np.argsort(per_line, kind="stable")
+        self.loose = np.sort(order[: min(_LOOSE, len(order))])
+        tight = np.setdiff1d(np.arange(len(net)), self.loose)
+        self.tight_worth = self.base_worth + float(self.more_worth[tight] @ self.better_end[tight])
+        self.tight_use = self.base_use + self.more_use[:, tight] @ self.better_end[tight]
 
     @property
     def size(self) -> int:
@@ -159,7 +170,7 @@ class Search:
     def __post_init__(self) -> None:
         self.right = np.array([row.amount for row in self.core.rows])
         self.sense = np.array([float(row.sense) for row in self.core.rows])
-        self.columns = Columns(self.core, self.choices, self.value)
+        self.columns = Columns(self.core, self.choices, self.value, self.prices)
         self._lp = _Relaxation(self.columns, self.right, self.sense, self.prices)
 
     def run(self) -> Searched:
@@ -324,7 +335,9 @@ class _Mixed:
         columns = self.columns
         rate, line = np.full(columns.core.size, -1, dtype=np.int64), np.zeros(columns.core.size)
         rate[columns.alone_owner] = columns.alone_rate
-        line[columns.alone_owner] = columns.alone_least + stretch * columns.alone_stretch
+        part = columns.better_end.copy()
+        part[columns.loose] = stretch
+        line[columns.alone_owner] = columns.alone_least + part * columns.alone_stretch
         for at in np.flatnonzero(self.x > _WHOLE).tolist():
             who = columns.open[columns.owner[at]]
             rate[who] = columns.rate[at]
@@ -335,7 +348,7 @@ class _Mixed:
 @dataclass(frozen=True)
 class _Solved:
     x: Floats  # (c,)
-    stretch: Floats  # of the settled ones' lines, 0 to 1
+    stretch: Floats  # of the loose ones' lines, 0 to 1
     prices: Floats  # (rows,)
     is_strained: bool  # whether a row was broken at a fine
 
@@ -349,10 +362,10 @@ class _Relaxation:
 
     def __init__(self, columns: Columns, right: Floats, sense: Floats, prices: Floats) -> None:
         self._columns = columns
-        rows, c, s, q = len(right), columns.size, len(columns.more_worth), len(columns.open)
-        use = np.concatenate([columns.use, columns.more_use], axis=1)
+        rows, c, s, q = len(right), columns.size, len(columns.loose), len(columns.open)
+        use = np.concatenate([columns.use, columns.more_use[:, columns.loose]], axis=1)
         self._row = 1.0 / np.maximum(np.abs(use).max(axis=1, initial=0.0), 1e-9)
-        worth = np.concatenate([columns.worth, columns.more_worth])
+        worth = np.concatenate([columns.worth, columns.more_worth[columns.loose]])
         self._unit = 1.0 / max(float(np.abs(worth).max(initial=0.0)), 1e-300)
         typical = float(np.abs(worth).mean()) * self._row if len(worth) else self._row
         self._fines = 100.0 * np.maximum(np.abs(prices), typical)
@@ -363,7 +376,7 @@ class _Relaxation:
         matrix[:rows, : c + s] = use * self._row[:, None]
         matrix[rows + columns.owner, np.arange(c)] = 1.0
         matrix[np.arange(rows), c + s + np.arange(rows)] = -sense
-        limit = (right - columns.base_use) * self._row
+        limit = (right - columns.tight_use) * self._row
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = total, rows + q
         model.sense_ = highspy.ObjSense.kMaximize
@@ -422,7 +435,7 @@ class _Relaxation:
         if self._highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
             return -np.inf
         value: float = self._highs.getInfo().objective_function_value
-        return value / self._unit + self._columns.base_worth + offset
+        return value / self._unit + self._columns.tight_worth + offset
 
     def solve(self, node: Node) -> _Solved:
         """Solve the relaxation of a part."""
@@ -431,7 +444,7 @@ class _Relaxation:
         status: Any = self._highs.getModelStatus()
         c = self._columns.size
         if status == highspy.HighsModelStatus.kInfeasible:  # an enterprise without a choice: any prices do
-            return _Solved(np.zeros(c), np.zeros(0), np.zeros(self._rows), False)
+            return _Solved(np.zeros(c), np.zeros(len(self._columns.loose)), np.zeros(self._rows), False)
         if status != highspy.HighsModelStatus.kOptimal:  # try again without what it remembers of other parts
             self._highs.clearSolver()
             self._highs.run()

@@ -277,7 +277,9 @@ class Settings(_Block):
     @classmethod
     def _can_take(cls, solver: Solver, info: ValidationInfo) -> Solver:
         if solver.method == "lagrangian" and info.data.get("formulation") == "two_stage":
-            raise problem("`lagrangian` solves `joint` and not `two_stage`; write `auto` or `highs`", "method")
+            raise problem(
+                "`lagrangian` solves `joint` and not `two_stage`; write `auto` or `highs`", "method"
+            )
         return solver
 
     @field_validator("limits")

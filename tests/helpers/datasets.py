@@ -32,11 +32,8 @@ solver: {gap: 1e-3, time_limit: 60, cluster: local}
 def book(rows: int = ROWS, seed: int = 7) -> pa.Table:
     """Return a simulated book; blanks are missing values."""
     frame = simulate_book(rows, seed)
-    return pa.table({name: pa.array(_cells(frame[name].tolist())) for name in frame.columns})
-
-
-def _cells(cells: list[Any]) -> list[Any]:
-    return [None if cell is None or cell != cell or cell == "" else cell for cell in cells]
+    frame = frame.astype(object).where(frame.notna() & (frame != ""), None)
+    return pa.table({name: pa.array(frame[name].tolist()) for name in frame.columns})
 
 
 def changed(table: pa.Table, name: str, cells: dict[int, Any]) -> pa.Table:

@@ -23,6 +23,7 @@ from lendplan.solvers.result import Options, Progress
 
 distributed = pytest.importorskip("distributed")
 from lendplan import cluster, clustercase  # noqa: E402
+from lendplan.solvers.cluster import ClusterBook  # noqa: E402
 
 OPTIONS = Options(gap=1e-3, time_limit=60.0)
 BLOCK = 128
@@ -32,7 +33,7 @@ BLOCK = 128
 def machines() -> Iterator[Any]:
     """Give two workers at an address, as other machines would be."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
     ) as machines:
         yield machines
 
@@ -115,7 +116,7 @@ def test_a_worker_that_dies_while_the_book_is_read_solved_and_written_costs_time
 ) -> None:
     one = in_one_process(scenario, tmp_path / "one")
     killed = []
-    real = {name: getattr(cluster.ClusterBook, name) for name in ("ask", "ask_of")}
+    real = {name: getattr(ClusterBook, name) for name in ("ask", "ask_of")}
 
     def kill(client: Any) -> None:
         pids = list(client.run(os.getpid).values())
@@ -132,8 +133,8 @@ def test_a_worker_that_dies_while_the_book_is_read_solved_and_written_costs_time
             kill(self.client)
         return real["ask_of"](self, *arguments)
 
-    monkeypatch.setattr(cluster.ClusterBook, "ask", ask)
-    monkeypatch.setattr(cluster.ClusterBook, "ask_of", ask_of)
+    monkeypatch.setattr(ClusterBook, "ask", ask)
+    monkeypatch.setattr(ClusterBook, "ask_of", ask_of)
     plan = in_parts(scenario, "local", tmp_path / "parts", 3)
     assert len(killed) == 2
     assert (plan / "allocations.csv").read_bytes() == (one / "allocations.csv").read_bytes()

@@ -45,7 +45,7 @@ def divided(client: Any, parts: int, seconds: float = 0.0) -> ClusterBook:
 def client() -> Iterator[Any]:
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
         ) as machines,
         distributed.Client(machines) as client,
     ):

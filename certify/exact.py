@@ -158,6 +158,12 @@ def nearest_to(number: Fraction | float) -> float:
 BLOCK = 1 << 16
 
 
+def pair(values: Floats) -> list[float]:
+    """Return a sum as the double nearest to it and the double nearest to the rest, so that parts of a sum add up."""
+    near = float_sum(values)
+    return [near, float_sum(np.append(values, -near))] if math.isfinite(near) else [near]
+
+
 def float_sum(values: Floats) -> float:
     """Return the sum of doubles, correctly rounded; they become Python numbers in blocks, which saves memory.
 

@@ -17,7 +17,7 @@ from lendplan.certify.bound import price_faults
 from lendplan.certify.choices import Choices
 from lendplan.certify.decisions import Measured, check_decisions, check_figures, check_rows, measure
 from lendplan.certify.estimate import Sheets, margin
-from lendplan.certify.exact import Floats, float_sum
+from lendplan.certify.exact import Floats, pair
 from lendplan.certify.folder import NUMBERS, Allocations, allocations_in
 from lendplan.certify.left import Whole
 from lendplan.certify.pricing import Weights, float_prices, right_sides
@@ -41,12 +41,6 @@ Pairs = list[float]
 """A sum as a few doubles, which add up to it."""
 
 
-def pair(values: Floats) -> Pairs:
-    """Return a sum as the double nearest to it, and the double nearest to the rest."""
-    near = float_sum(values)
-    return [near, float_sum(np.append(values, -near))] if math.isfinite(near) else [near]
-
-
 def added(parts: Sequence[Pairs]) -> float:
     """Add up the sums of parts; NaN beyond the largest double."""
     try:
@@ -57,7 +51,7 @@ def added(parts: Sequence[Pairs]) -> float:
 
 @dataclass(frozen=True)
 class DualPart:
-    """A part of the book's part of D(λ): the best of all choices of its eligible enterprises, and how far it may be off.
+    """What a part of the book adds to D(λ): the best of all choices of its eligible enterprises, and its error.
 
     Parameters
     ----------
@@ -78,7 +72,7 @@ class DualPart:
 def choices_in(
     question: Question, book: Book, churn: ChurnTable, weights: Weights, prices: Mapping[str, Any]
 ) -> Choices:
-    """Return what the enterprises of a part may be given; rows that have members in other parts alone are there, too."""
+    """Return what the enterprises of a part may be given; rows whose members are in other parts are there, too."""
     applicants = applicants_of(question, book, churn)
     families = rows_of(question, book, applicants.is_eligible)
     whole = [

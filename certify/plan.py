@@ -1,6 +1,7 @@
 """`verify`: every claim of a written plan, checked from its files and the input tables."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from lendplan.certify.applicants import applicants_of
@@ -13,8 +14,9 @@ from lendplan.certify.decisions import (
     check_rows,
     measure,
 )
-from lendplan.certify.folder import HEADER, PlanFolder, read_folder
+from lendplan.certify.folder import HEADER, PlanFolder, read_folder, read_papers
 from lendplan.certify.inputs import Inputs, quiet, read_inputs
+from lendplan.certify.largeplan import large_dataset, verify_large
 from lendplan.certify.leaves import search_of
 from lendplan.certify.pricing import weights_of
 from lendplan.certify.question import Question, finite, question_of
@@ -22,7 +24,7 @@ from lendplan.certify.report import Checklist, Report
 from lendplan.certify.rows import rows_of
 from lendplan.certify.sums import sums_of
 from lendplan.certify.totals import check_agreement, check_bounds, check_summary, objective_scale
-from lendplan.data.findings import InputError
+from lendplan.data.findings import Finding, InputError
 
 
 def verify(folder: Path) -> Report:
@@ -52,6 +54,14 @@ def verify(folder: Path) -> Report:
     and times. An enterprise with `must: lend` that the scenario excludes fails the check ``must lend``.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(Finding("no such folder", file=str(folder)))
+    papers = read_papers(folder)
+    dataset = large_dataset(papers)
+    if dataset is not None:
+        question = question_of(papers.scenario, str(folder / "manifest.json"))
+        report, certified = verify_large(papers, question, dataset, _check_inputs)
+        return replace(report, notes=_notes(papers, question, certified) if report.passed else ())
     plan = read_folder(folder).without_reasons()
     question = question_of(plan.scenario, str(folder / "manifest.json"))
     search = search_of(plan.certificate, str(folder / "certificate.json"))

@@ -227,7 +227,8 @@ def float_prices(
             prices = np.abs(prices)
         if prices.any():
             total = np.array([[float_sum(row)] for row in prices])
-            found.append(Priced(family, prices, total, abs(family.value) if is_magnitude else family.value))
+            value = family.value if family.whole_value is None else family.whole_value
+            found.append(Priced(family, prices, total, abs(value) if is_magnitude else value))
     return found
 
 
@@ -238,7 +239,8 @@ def exact_prices(families: Sequence[RowFamily], prices: Mapping[str, Any], weigh
         row = np.array([*(float(prices.get(name, 0.0)) for name in family.names), 0.0])
         if row.any():
             exact = Exact.of(row) * Exact(weights.multiple)
-            value = Exact.number(family.exact_value)
+            whole = family.whole_value
+            value = Exact.number(family.exact_value if whole is None else Fraction(whole))
             found.append(Priced(family, exact, Exact(sum(exact.ints.tolist()), exact.exponent), value))
     return found
 

@@ -52,6 +52,19 @@ class RowFamily:
         """`value` before it was rounded."""
         return math.prod((Fraction(factor) for factor in self.factors or (self.value,)), start=Fraction(1))
 
+    @property
+    def whole_value(self) -> float | None:
+        """The whole number that an amount of `count` means, None for other rows: at least 39.2 borrowers are 40.
+
+        A plan that keeps to the row within the tolerance keeps to this one, too, since its borrowers are whole; and
+        D(λ), which counts parts of borrowers, is tighter for it.
+        """
+        if self.measure != "count" or self.kind != "amount":
+            return None
+        slack = TOLERANCE * max(1.0, abs(self.value))
+        up = self.sense == "at_least"
+        return float(math.ceil(self.value - slack) if up else math.floor(self.value + slack))
+
     def sides(self, measures: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """Return both sides of each row for a plan.
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lendplan.certify import left as parts
 from lendplan.certify.choices import Choices
-from lendplan.certify.exact import Floats, float_sum
+from lendplan.certify.exact import Floats, pair
 from lendplan.certify.left import Left, Part
 from lendplan.certify.pricing import Priced, float_prices, float_terms, right_sides, worths
 
@@ -195,8 +195,8 @@ class Sheets:
             if part.is_void:
                 return -math.inf, 0.0
             seen = self.seen(place, part)
-            terms.append(float_sum(seen.best))
-            errors.append(float(seen.error.sum()))
+            terms += pair(seen.best)
+            errors += pair(seen.error)
         # The roundings of these few sums are within the room of the margin.
         value, error = _sum(terms), _sum(errors)
         return (value, error) if math.isfinite(value) and math.isfinite(error) else (math.nan, math.nan)

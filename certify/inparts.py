@@ -5,9 +5,8 @@ nearest to it and the double nearest to what that leaves out, and the parts' sum
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from lendplan.certify.choices import Choices
 from lendplan.certify.decisions import Measured, check_decisions, check_figures, check_rows, measure
 from lendplan.certify.estimate import Sheets, margin
 from lendplan.certify.exact import Floats, pair
-from lendplan.certify.folder import NUMBERS, Allocations, allocations_in
+from lendplan.certify.folder import Allocations
 from lendplan.certify.left import Whole
 from lendplan.certify.pricing import Weights, float_prices, right_sides
 from lendplan.certify.question import MEASURES, Question, finite
@@ -26,16 +25,9 @@ from lendplan.certify.report import Check, Checklist
 from lendplan.certify.rows import RowFamily, rows_of
 from lendplan.data.book import Book
 from lendplan.data.churn import ChurnTable
-from lendplan.data.datasets import Dataset, find_dataset, read_stretch, stretches
-from lendplan.data.findings import Finding, InputError
-from lendplan.data.separated import parse_separated
-from lendplan.data.sources import utf8_of
-from lendplan.data.tables import RawTable
 
 ROWS = 1 << 18
 """Rows of a part."""
-_PIECE = 1 << 23
-_QUOTE, _LINE_FEED = 34, 10
 
 Pairs = list[float]
 """A sum as a few doubles, which add up to it."""
@@ -59,13 +51,16 @@ class DualPart:
         Sums.
     eligible
         Number of eligible enterprises.
+    families
+        The rows, without whom they count.
     members
-        Of each family of rows: name → number of members.
+        Of each family: name → number of members.
     """
 
     best: Pairs
     error: Pairs
     eligible: int
+    families: tuple[RowFamily, ...]
     members: tuple[Mapping[str, int], ...]
 
 
@@ -106,6 +101,7 @@ def dual_part(choices: Choices, prices: Mapping[str, Any]) -> DualPart:
         pair(np.concatenate(best)),
         pair(np.concatenate(error)),
         len(choices.at),
+        tuple(replace(family, group=np.empty(0, dtype=np.int64)) for family in choices.families),
         tuple(
             {name: int(size) for name, size in zip(family.names, family.sizes, strict=True) if size}
             for family in choices.families
@@ -116,22 +112,15 @@ def dual_part(choices: Choices, prices: Mapping[str, Any]) -> DualPart:
 class Together(Choices):
     """The enterprises of all parts, by their number alone, and the rows that some of them are members of."""
 
-    def __init__(self, last: Choices, parts: Sequence[DualPart]) -> None:
-        self.question, self.weights, self.is_exact = last.question, last.weights, False
+    def __init__(self, question: Question, weights: Weights, parts: Sequence[DualPart]) -> None:
+        self.question, self.weights, self.is_exact = question, weights, False
         self.at = np.broadcast_to(np.int64(0), (sum(part.eligible for part in parts),))
-        nobody = np.empty(0, dtype=np.int64)
-        self.families = tuple(
-            replace(
-                family,
-                names=tuple(
-                    name
-                    for name in family.names
-                    if len(family.names) == 1 or any(name in part.members[at] for part in parts)
-                ),
-                group=nobody,
-            )
-            for at, family in enumerate(last.families)
-        )
+        together = []
+        for at, family in enumerate(parts[0].families):
+            found = {name for part in parts for name in part.members[at]}
+            names = tuple(sorted(found)) if at and question.limits[at - 1].by is not None else family.names
+            together.append(replace(family, names=names))
+        self.families = tuple(together)
 
 
 def bound_of_parts(whole: Together, parts: Sequence[DualPart], prices: Mapping[str, Any]) -> float:
@@ -154,80 +143,6 @@ def bound_of_parts(whole: Together, parts: Sequence[DualPart], prices: Mapping[s
     return float(np.nextafter(value + error, math.inf))
 
 
-# ------------------------------------------------------------------------------------------------ the files of a plan
-class AllocationsInParts:
-    """Both files of allocations, some rows at a time.
-
-    Parameters
-    ----------
-    folder
-        Of the plan.
-
-    Raises
-    ------
-    InputError
-        If one is missing or damaged.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "allocations.csv"
-        self._parquet: Dataset = find_dataset(folder / "allocations.parquet")
-        self._first = 0
-        self._lines = _lines(self._path)
-        self._header, self._left, self._open = b"", b"", 0
-        self._header = self._lines_of(1)
-
-    def take(self, rows: int) -> tuple[Allocations, Allocations]:
-        """Return the next rows of both, or as many as there are."""
-        data, encoding = utf8_of(self._header + self._lines_of(rows), self._path)
-        columns, line = parse_separated(data, self._path, NUMBERS)
-        table = allocations_in(RawTable(self._path, None, "", encoding, columns, line + self._first))
-        found = stretches(self._parquet, self._first, self._first + rows)
-        self._first += rows
-        if len(found) != 1:
-            return table, replace(table, header=("nothing",))
-        return table, allocations_in(read_stretch(found[0]))
-
-    @property
-    def rest(self) -> str:
-        """What is left unread, in words; '' where nothing is."""
-        more = [
-            *(["allocations.csv has further rows"] if self._lines_of(1).strip() else []),
-            *(["allocations.parquet has further rows"] if self._parquet.rows > self._first else []),
-        ]
-        return "; ".join(more)
-
-    def _lines_of(self, rows: int) -> bytes:
-        """Return so many lines, their ends within quotes left out of the count."""
-        pieces = []
-        while rows:
-            self._left = self._left or next(self._lines, b"")
-            if not self._left:
-                break
-            letters = np.frombuffer(self._left, dtype=np.uint8)
-            inside = (np.cumsum(letters == _QUOTE) + self._open) & 1
-            ends = np.flatnonzero((letters == _LINE_FEED) & (inside == 0))
-            if len(ends) >= rows:
-                cut = int(ends[rows - 1]) + 1
-                pieces.append(self._left[:cut])
-                self._left, self._open = self._left[cut:], 0
-                break
-            rows -= len(ends)
-            pieces.append(self._left)
-            self._left, self._open = b"", int(inside[-1])
-        return b"".join(pieces)
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as stream:
-            while piece := stream.read(_PIECE):
-                yield piece
-    except OSError as error:
-        raise InputError(Finding(f"cannot be read: {error.strerror or error}", file=str(path))) from error
-
-
-# ------------------------------------------------------------------------------------------------------ their rows
 @dataclass(frozen=True)
 class Sums:
     """What the loans of a part add up to: measures, the value, the scales of rounding, and the members of each row."""

@@ -1,14 +1,14 @@
 """`verify` for a plan on a large Parquet dataset: the same checks, part by part."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+from lendplan.certify.allocationparts import AllocationsInParts
 from lendplan.certify.claims import Certified, check_limits, check_objective
 from lendplan.certify.folder import HEADER, PlanFolder, same_as
 from lendplan.certify.inparts import (
     ROWS,
-    AllocationsInParts,
     DualPart,
     Sums,
     SumsTogether,
@@ -19,13 +19,13 @@ from lendplan.certify.inparts import (
     dual_part,
 )
 from lendplan.certify.inputs import SHIPPED, Inputs, quiet
-from lendplan.certify.pricing import weights_of
+from lendplan.certify.pricing import Weights, weights_of
 from lendplan.certify.question import Question
 from lendplan.certify.report import Check, Checklist, Report
 from lendplan.certify.sums import FloatSums
 from lendplan.certify.totals import check_agreement, check_bounds, check_summary
 from lendplan.data.book import assemble_book
-from lendplan.data.churn import read_churn
+from lendplan.data.churn import ChurnTable, read_churn
 from lendplan.data.datasets import Dataset, find_dataset, read_stretch, stretches
 from lendplan.data.findings import InputError
 from lendplan.data.sources import sha256_of
@@ -77,56 +77,67 @@ def verify_large(
     is_unchanged = check_inputs(plan, question, Inputs(hashes, None, None, ""), checks)
     check_agreement(plan.summary, plan.certificate, question, checks)
     ranges, prices = plan.certificate.get("ranges"), plan.certificate.get("prices")
-    named: Mapping[str, Any] = prices if isinstance(prices, dict) else {}
     try:
         weights = weights_of(question, ranges if isinstance(ranges, dict) else None)
     except ValueError as error:
         checks.add("ranges", False, str(error))
         return Report(tuple(checks.checks), None), Certified(None)
 
-    files = AllocationsInParts(plan.path)
-    duals: list[DualPart] = []
-    sums: list[Sums | None] = []
-    made: list[tuple[Check, ...]] = []
-    last = None
-    first = 0
-    for start in range(0, dataset.rows, ROWS):
-        for stretch in stretches(dataset, start, start + ROWS):
-            table, parquet = files.take(stretch.rows)
-            if table.header != HEADER or table.encoding not in ("utf-8", "utf-8-sig"):
-                detail = f"expected {', '.join(HEADER)} in UTF-8; found {', '.join(table.header)}"
-                checks.add("header", False, detail)
-                return Report(tuple(checks.checks), None), Certified(None)
-            try:
-                with quiet():
-                    book = assemble_book(read_stretch(stretch), None, question.columns)
-                    last = choices_in(question, book, churn, weights, named)
-            except InputError as error:
-                if is_unchanged:
-                    raise
-                checks.add("inputs make a problem", False, str(error))
-                return Report(tuple(checks.checks), None), Certified(None)
-            duals.append(dual_part(last, named))
-            found, own = check_part(table, same_as(table, parquet), last, first)
-            made.append(found)
-            sums.append(own)
-            first += stretch.rows
-    assert last is not None
-    checks.checks += _joined(made, first)
-    checks.add("all rows", not files.rest, files.rest or f"{first:,} rows and no more")
-    whole = Together(last, duals)
-    bound = check_bound(plan.certificate, whole, duals, checks)
+    looked = _Looked(plan, question, churn, weights)
+    try:
+        is_table = looked.at(dataset, checks)
+    except InputError as error:
+        if is_unchanged:
+            raise
+        is_table = checks.add("inputs make a problem", False, str(error))
+    if not is_table or not looked.duals:
+        return Report(tuple(checks.checks), None), Certified(None)
+    whole = Together(question, weights, looked.duals)
+    bound = check_bound(plan.certificate, whole, looked.duals, checks)
     how = "in floating point with its rounding bound added, part by part"
     certified = Certified(bound, f"by the prices, {how}" if bound is not None else "")
-    known = [one for one in sums if one is not None]
-    if len(known) == len(sums):
-        together = SumsTogether(known, whole)
+    if len(looked.sums) == len(looked.duals):
+        together = SumsTogether(looked.sums, whole)
         as_sums = cast(FloatSums, together)
         slack = check_limits(whole, as_sums, prices, checks)
         objective = check_summary(plan.summary, whole, together.measured, as_sums, checks)
         check_bounds(plan.summary, question, slack, checks)
         check_objective(objective, certified, slack, whole, checks)
     return Report(tuple(checks.checks), bound), certified
+
+
+class _Looked:
+    """What was seen in the parts of a plan and its book."""
+
+    def __init__(self, plan: PlanFolder, question: Question, churn: ChurnTable, weights: Weights) -> None:
+        self._plan, self._question, self._churn, self._weights = plan, question, churn, weights
+        self.duals: list[DualPart] = []
+        self.sums: list[Sums] = []  # fewer where rows of a part are not those of the book
+
+    def at(self, dataset: Dataset, checks: Checklist) -> bool:
+        """Look at all parts, and note the checks of rows; return whether the tables have the right columns."""
+        prices = self._plan.certificate.get("prices")
+        files = AllocationsInParts(self._plan.path)
+        made: list[tuple[Check, ...]] = []
+        first = 0
+        for start in range(0, dataset.rows, ROWS):
+            for stretch in stretches(dataset, start, start + ROWS):
+                table, parquet = files.take(stretch.rows)
+                if table.header != HEADER or table.encoding not in ("utf-8", "utf-8-sig"):
+                    detail = f"expected {', '.join(HEADER)} in UTF-8; found {', '.join(table.header)}"
+                    return checks.add("header", False, detail)
+                with quiet():
+                    book = assemble_book(read_stretch(stretch), None, self._question.columns)
+                    named = prices if isinstance(prices, dict) else {}
+                    own = choices_in(self._question, book, self._churn, self._weights, named)
+                self.duals.append(dual_part(own, named))
+                found, sums = check_part(table, same_as(table, parquet), own, first)
+                made.append(found)
+                self.sums += [] if sums is None else [sums]
+                first += stretch.rows
+        checks.checks += _joined(made, first)
+        checks.add("all rows", not files.rest, files.rest or f"{first:,} rows and no more")
+        return True
 
 
 def _joined(made: list[tuple[Check, ...]], rows: int) -> list[Check]:

@@ -16,7 +16,6 @@ from lendplan.certify.decisions import (
 )
 from lendplan.certify.folder import HEADER, PlanFolder, read_folder, read_papers
 from lendplan.certify.inputs import Inputs, quiet, read_inputs
-from lendplan.certify.largeplan import large_dataset, verify_large
 from lendplan.certify.leaves import search_of
 from lendplan.certify.pricing import weights_of
 from lendplan.certify.question import Question, finite, question_of
@@ -53,6 +52,8 @@ def verify(folder: Path) -> Report:
     scenario does not give (they are taken as stated), shadow prices and the list of what binds, reasons, versions
     and times. An enterprise with `must: lend` that the scenario excludes fails the check ``must lend``.
     """
+    from lendplan.certify.largeplan import large_dataset, verify_large  # loads Arrow
+
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(Finding("no such folder", file=str(folder)))

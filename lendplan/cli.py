@@ -319,6 +319,9 @@ def _abandon() -> None:
     folders = sys.modules.get("lendplan.reports.folder")
     if folders is not None:
         folders.abandon()
+    clusters = sys.modules.get("lendplan.clusterclient")
+    if clusters is not None:
+        clusters.abandon()
 
 
 def _explained(error: Exception, *, as_json: bool) -> int:

@@ -15,11 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lendplan.certified import Certified
+from lendplan.certify.inparts import Together, bound_of_parts
+from lendplan.certify.largeplan import LARGE
 from lendplan.certify.plan import verify
+from lendplan.certify.pricing import weights_of
+from lendplan.certify.question import question_of
 from lendplan.certify.report import Report
 from lendplan.clustercase import Division, divide
 from lendplan.clusterclient import connected, explained
-from lendplan.clusterparts import Answer, Written, idle_part, write_part
+from lendplan.clusterparts import Answer, Written, dual_of, idle_part, write_part
 from lendplan.data.book import assemble_book
 from lendplan.data.findings import Finding
 from lendplan.data.tables import read_table
@@ -38,7 +42,7 @@ from lendplan.reports.summary import (
 )
 from lendplan.reports.tables import GradeTotals, LimitState, states_of
 from lendplan.scenario.reading import ScenarioFile
-from lendplan.solvers.cluster import part_of, solve
+from lendplan.solvers.cluster import gathered, part_of, solve
 from lendplan.solvers.engine import SolverError
 from lendplan.solvers.pricing import Settlement
 from lendplan.solvers.result import Options
@@ -46,7 +50,7 @@ from lendplan.solvers.result import Options
 if TYPE_CHECKING:
     import pandas as pd
 
-_AHEAD = 2  # parts a worker that are written before they are asked for
+_AHEAD = 1  # parts a worker that are written before they are asked for
 
 
 def divide_over(
@@ -144,15 +148,36 @@ class PartitionedPlan(Plan):
         tables = [rows.table for written in self._written() for rows in written.rows]
         return cast("pd.DataFrame", pa.concat_tables(tables).to_pandas())
 
-    @cached_property
+    @property
     def totals_by_grade(self) -> list[GradeTotals]:
         """What each grade gets."""
-        self.__dict__.setdefault("_by_grade", [total for one in self._written() for total in one.by_grade])
-        return _added(self.__dict__["_by_grade"])
+        return _added(self._by_grade)
+
+    @cached_property
+    def _by_grade(self) -> list[GradeTotals]:
+        """What each grade gets in each part; known already where the plan was written."""
+        return [total for one in self._written() for total in one.by_grade]
 
     @cached_property
     def _certified(self) -> Certified:
-        return Plan(self._whole, self.result)._certified
+        if self.result.proof is not None or self.division.dataset.rows <= LARGE:
+            return Plan(self._whole, self.result)._certified
+        return Certified(self._bound_in_parts()) if self.result.prices else Certified(None)
+
+    def _bound_in_parts(self) -> float:
+        """Return D(λ) as the check of the written plan recomputes it, each stretch of the book where it is read."""
+        settings, prices = self.case.settings, dict(self.result.prices)
+        scenario: dict[str, Any] = settings.model_dump(mode="json")
+        question = question_of(scenario)
+        client = self.division.book.client
+        churn, weights = self.case.tables.churn, weights_of(question, self.summary_ranges)
+        with explained():
+            asked = [
+                client.submit(dual_of, question, churn, weights, prices, stretch, pure=False)
+                for stretch in self.division.looked_at
+            ]
+            parts = gathered(client, asked)
+        return bound_of_parts(Together(question, weights, parts), parts, prices)
 
     @property
     def _whole(self) -> Case:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from operator import add
@@ -14,22 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lendplan.clusterfindings import looked_through, refused
 from lendplan.clusterparts import (
     Recipe,
     Scanned,
     kinds_in,
     make_share,
-    repeated_hashes,
-    rows_with,
-    scan,
-    without_hashes,
 )
 from lendplan.data.book import Book
 from lendplan.data.churn import read_churn
 from lendplan.data.coltable import ColumnTable
 from lendplan.data.curves import fit_churn
 from lendplan.data.datasets import Dataset, Stretch, find_dataset, stretches
-from lendplan.data.findings import Finding, InputError, shown
+from lendplan.data.findings import Finding, InputError
 from lendplan.data.sources import InputRecord, sha256_of
 from lendplan.data.tables import RawTable
 from lendplan.data.texts import Texts
@@ -40,7 +37,7 @@ from lendplan.models.limits import Census, build_limits
 from lendplan.models.problem import Row
 from lendplan.scenario import Settings
 from lendplan.scrutiny import Locate, Seen, contradicting_shares, nothing_counted, tell
-from lendplan.solvers.cluster import ClusterBook, Part, gathered
+from lendplan.solvers.cluster import ClusterBook, Part
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -51,8 +48,6 @@ STRETCH = 1 << 18
 """Most rows that are looked at together."""
 BLOCKS_A_PART = 8
 """Blocks of the eligible in a part, unless a number of parts is asked for."""
-_IDS_A_BUCKET = 1 << 22
-_REPEATED = 200  # ids that stand twice and are told
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,7 @@ class Division:
     recipe, census : what they are made by
     rows : for each part, where its rows stand
     dataset : where they come from
+    looked_at : the stretches in which it was checked
     """
 
     case: Case
@@ -74,6 +70,7 @@ class Division:
     census: Census = field(repr=False)
     rows: tuple[tuple[Stretch, ...], ...] = field(repr=False)
     dataset: Dataset = field(repr=False)
+    looked_at: tuple[Stretch, ...] = field(repr=False)
 
 
 def divide(
@@ -101,7 +98,7 @@ def divide(
         With everything that is wrong: with the scenario, and with rows, in whatever part they stand.
     """
     started = time.perf_counter()
-    findings = _refused(settings, locate)
+    findings = refused(settings, locate)
     dataset = churn_table = None
     try:
         dataset = None if findings else find_dataset(Path(settings.enterprises or ""))
@@ -125,7 +122,7 @@ def divide(
         for start in range(0, max(dataset.rows, 1), STRETCH)
         for stretch in stretches(dataset, start, start + STRETCH)
     ] or [Stretch(dataset.files[0], 0, 0)]
-    scanned = _scanned(client, recipe, looked_at)
+    scanned = looked_through(client, recipe, looked_at)
     seconds_read = time.perf_counter() - started
     census = reduce(add, [one.census for one in scanned if one.census is not None])
     rows, findings = _rows(recipe, census, locate)
@@ -175,89 +172,7 @@ def divide(
         problem=problem,
         seconds={"read": seconds_read, "check": time.perf_counter() - started - seconds_read},
     )
-    return Division(case, book, recipe, census, tuple(own for _, _, own in where), dataset)
-
-
-def _refused(settings: Settings, locate: Locate) -> list[Finding]:
-    """Refuse what is not solved in parts, each with the remedy."""
-    findings = []
-    path = Path(settings.enterprises or "")
-    if path.suffix.lower() != ".parquet" and not path.is_dir():
-        message = (
-            "`solver.cluster` takes a .parquet file or a folder of them; save the book as one, or leave "
-            "`solver.cluster` out"
-        )
-        findings.append(locate(("enterprises",), message))
-    if settings.ratings is not None:
-        message = "`solver.cluster` takes the ratings as columns of the book; join them, or leave it out"
-        findings.append(locate(("ratings",), message))
-    if settings.formulation != "joint":
-        message = (
-            f"`{settings.formulation}` is not solved in parts; use `joint`, or leave `solver.cluster` out"
-        )
-        findings.append(locate(("formulation",), message))
-    if settings.solver.method == "highs":
-        message = "`highs` does not solve in parts; write `auto`, or leave `solver.cluster` out"
-        findings.append(locate(("solver", "method"), message))
-    return findings
-
-
-def _scanned(client: Client, recipe: Recipe, looked_at: Sequence[Stretch]) -> list[Scanned]:
-    """Look through all stretches; what is wrong with them is raised together."""
-    seen = [client.submit(scan, recipe, stretch, pure=False) for stretch in looked_at]
-    scanned: list[Scanned] = gathered(
-        client, [client.submit(without_hashes, one, pure=False) for one in seen]
-    )
-    told: dict[tuple[int, str, str], None] = {}
-    for one in scanned:
-        told.update(dict.fromkeys(one.told))
-    for level, name, message in told:
-        logging.getLogger(name).log(level, "%s", message)
-    findings = list(_once(finding for one in scanned for finding in one.findings))
-    findings += _repeated(client, recipe, looked_at, seen)
-    further = sum(one.further for one in scanned)
-    if further:
-        findings.append(Finding(f"{further:,} more findings of the same stretches of rows are not listed"))
-    if findings:
-        raise InputError(findings)
-    return scanned
-
-
-def _once(findings: Iterable[Finding]) -> Iterable[Finding]:
-    """Leave out what is said again by another stretch: of a whole file, or of a grade."""
-    seen = set()
-    for finding in findings:
-        about = finding.message.partition(": ")[2] if finding.key == "grade" else ""
-        known = (finding.file, finding.line, finding.key, finding.message)
-        told: tuple[Any, ...] = ("grade", about) if about.startswith("grade ") else known
-        if told not in seen:
-            seen.add(told)
-            yield finding
-
-
-def _repeated(client: Client, recipe: Recipe, looked_at: Sequence[Stretch], seen: list[Any]) -> list[Finding]:
-    """Find ids that stand in more than one stretch; those of one stretch are found by its contract."""
-    if len(looked_at) < 2:
-        return []
-    buckets = 1 + sum(stretch.rows for stretch in looked_at) // _IDS_A_BUCKET
-    asked = [client.submit(repeated_hashes, one, buckets, *seen, pure=False) for one in range(buckets)]
-    hashes = np.concatenate(gathered(client, asked))[:_REPEATED]
-    if not len(hashes):
-        return []
-    rows = gathered(
-        client, [client.submit(rows_with, recipe, stretch, hashes, pure=False) for stretch in looked_at]
-    )
-    first: dict[str, tuple[str, int]] = {}
-    findings = []
-    for stretch, found in zip(looked_at, rows, strict=True):
-        for text, line in found:
-            file = stretch.file.path
-            before = first.setdefault(text, (file, line))
-            if before != (file, line):
-                where = f"line {before[1]}" + ("" if before[0] == file else f" of {before[0]}")
-                message = f"{shown(text)} stands in {where} already; ids are unique"
-                findings.append(Finding(message, file=file, line=line, key="enterprise"))
-    return findings
+    return Division(case, book, recipe, census, tuple(own for _, _, own in where), dataset, tuple(looked_at))
 
 
 def _nobody() -> Applicants:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,17 @@ log = logging.getLogger(__name__)
 LOCAL = "local"
 _PATIENCE = 10.0  # seconds for an address to answer
 _AT_THE_END = 1.0  # seconds for workers to stop by themselves
+
+
+_running: list[Any] = []  # clusters of this machine that were started here
+
+
+def abandon() -> None:
+    """End the processes that were started here, at once; for a process that is about to be ended."""
+    for cluster in _running:
+        for nanny in cluster.workers.values():
+            with contextlib.suppress(Exception):  # one that has ended, or was not yet there
+                os.kill(nanny.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -63,10 +75,15 @@ def _processes(threads: int) -> Iterator[Client]:
                 dashboard_address="127.0.0.1:0",  # any free port: another run has the usual one
                 silence_logs=logging.CRITICAL,
             )
+            _running.append(cluster)
+            stack.callback(_running.remove, cluster)
             stack.callback(cluster.close, timeout=_AT_THE_END)
             client = Client(cluster)
             stack.callback(client.close, timeout=_AT_THE_END)
         yield client
+    except KeyboardInterrupt:
+        abandon()  # who works for minutes does not hear that the end is near
+        raise
     finally:
         stack.close()
 
@@ -102,7 +119,8 @@ def _workers_at(address: str, locate: Callable[[str], Finding]) -> Iterator[Clie
             message = f"{address} has no workers; start `dask worker {address}` on each machine"
             raise InputError(locate(message)) from error
         try:
-            theirs: set[Any] = set(client.run(_version).values())
+            answers: Any = client.run(_version)
+            theirs = set(answers.values())
         except Exception as error:  # whatever a worker without lendplan answers
             raise InputError(locate(f"the workers of {address} have no lendplan: {error}")) from error
         if theirs != {version("lendplan")}:
@@ -155,7 +173,7 @@ def explained() -> Iterator[None]:
     ClusterError
     """
     from distributed import KilledWorker
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         yield

@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lendplan.certify.inparts import DualPart, choices_in, dual_part
+from lendplan.certify.pricing import Weights
+from lendplan.certify.question import Question
 from lendplan.data.book import Book, assemble_book
+from lendplan.data.churn import ChurnTable
 from lendplan.data.curves import ChurnFit
 from lendplan.data.datasets import Stretch, read_stretch
 from lendplan.data.findings import Finding, InputError
@@ -214,6 +218,19 @@ def idle_part(standing: Standing, plan: Settlement, objective: Objective, prices
     """Return what could still be lent to the enterprises of a part."""
     problem: Problem = standing.share.problem.replaced(objective=objective)
     return idle_in(problem, problem.choice(*standing.blocks.spread(plan)), prices)
+
+
+def dual_of(
+    question: Question,
+    churn: ChurnTable,
+    weights: Weights,
+    prices: dict[str, float],
+    stretch: Stretch,
+) -> DualPart:
+    """Return what a stretch of the book adds to D(λ), by the code that checks plans."""
+    with _Listening():
+        book = assemble_book(read_stretch(stretch), None, question.columns)
+        return dual_part(choices_in(question, book, churn, weights, prices), prices)
 
 
 class _Listening(logging.Handler):

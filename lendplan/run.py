@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lendplan.data.findings import Finding, InputError
@@ -47,8 +48,13 @@ class Scenario:
     def __enter__(self) -> Scenario:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._resources.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Let go of the cluster, where there is one; processes of this machine that belong to it end."""

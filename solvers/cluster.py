@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lendplan.data.texts import Texts
 from lendplan.models import sums
@@ -180,8 +181,7 @@ class ClusterBook:
 
 def gathered(client: Client, asked: Sequence[Future[Any]]) -> list[Any]:
     """Return what was asked for, in that order."""
-    answers: list[Any] = client.gather(asked)
-    return answers
+    return cast(list[Any], client.gather(asked))
 
 
 def part_of(plan: Settlement, part: Part) -> Settlement:
@@ -265,7 +265,7 @@ def _some(standing: Standing, positions: Indices) -> Problem:
     return standing.share.some(positions)
 
 
-def chosen_in(standing: Standing, prices: Floats, value: Value) -> tuple[Indices, Floats]:
+def chosen_in(standing: Standing, prices: Floats, value: Value) -> tuple[NDArray[np.int16], Floats]:
     """Return the best choices of a part; rates as small numbers, since many of them travel."""
     rate, line = standing.blocks.choices(prices, value)
     return rate.astype(np.int16), line

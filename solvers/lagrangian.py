@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from lendplan.models.measures import Floats, Indices, Ranges
-from lendplan.models.problem import Problem, broken_by, reordered
+from lendplan.models.problem import Problem, reordered
 from lendplan.solvers.boxstep import Relaxed
 from lendplan.solvers.core import (
     Choices,
@@ -65,6 +65,7 @@ _NEARER = 3.0  # times the asked gap: so near, from one of a larger book
 _SMALL = 2000  # enterprises up to which the search is quicker than a wider model
 _SEARCHED = 10_000  # enterprises up to which the last digits are searched for
 _WORK = 400_000  # columns × parts that a search may look at before HiGHS takes over
+_PARTS = 1500  # and parts
 _RANGED = 200_000  # enterprises up to which the range of each price is worked out
 # HiGHS's own heuristics solve models within the model; with a good plan in hand they only take time.
 _NO_HEURISTICS = {
@@ -94,6 +95,7 @@ def solve(problem: Problem, options: Options) -> Result:
     SolverError
         Where an answer cannot be trusted.
     """
+    expect_finite(problem)
     if problem.size > BLOCK:
         return _Solve(problem, options).run()
     order = np.argsort(problem.enterprise, kind="stable")
@@ -104,6 +106,24 @@ def solve(problem: Problem, options: Options) -> Result:
     rate, line = np.empty_like(result.rate), np.empty_like(result.line)
     rate[order], line[order] = result.rate, result.line
     return replace(result, problem=given, rate=rate, line=line)
+
+
+def expect_finite(problem: Problem) -> None:
+    """Refuse NaN and inf anywhere in a problem: HiGHS would take them for numbers.
+
+    Raises
+    ------
+    SolverError
+        Naming the arrays.
+    """
+    arrays = {
+        name: getattr(problem, name)
+        for name in ("rates", "retention", "line_min", "line_max", "line_step", "default_probability", "risk_weight")
+    }
+    numbers = {f"the right side of {row.name}": [row.amount, row.share or 0.0, row.rate or 0.0] for row in problem.rows}
+    bad = [name for name, values in {**arrays, **numbers}.items() if not np.all(np.isfinite(values))]
+    if bad:
+        raise SolverError(f"the problem holds NaN or inf in {', '.join(bad)}; it is not passed to the solver")
 
 
 @dataclass(frozen=True)
@@ -170,6 +190,8 @@ class _Solve:
         if objective.kind == "profit" or objective.ranges is not None:
             return None
         corners = []
+        # The ranges are those of the relaxation as stated, the same for every solver: no whole numbers of borrowers.
+        whole, self.book.amount = self.book.amount, np.array([row.amount for row in self.problem.rows])
         for value, stage in ((Value(1.0, -TIE), "range of revenue"), (Value(TIE, -1.0), "range of risk")):
             relaxed = self._lowest(value, stage)
             if relaxed.infeasible:
@@ -177,6 +199,7 @@ class _Solve:
             if np.isnan(relaxed.revenue):
                 return relaxed.stop if relaxed.stop is not StopReason.PROVEN else StopReason.TIME_LIMIT
             corners.append(relaxed)
+        self.book.amount = whole
         most, least = corners
         ranges = Ranges(*widest(most.revenue, least.revenue), *widest(most.risk, least.risk))
         self.problem = self.problem.with_ranges(ranges)
@@ -278,9 +301,6 @@ class _Solve:
     ) -> float:
         """Put the core's plan, its lines exact, in place of what the prices alone say; return its value."""
         rate, line = polish(core, rate, line, self._quiet(), seconds=self.left())
-        choice = core.choice(rate, line)
-        if any(broken_by(core, choice, row) > 1e-9 * max(1.0, abs(row.amount)) for row in core.rows):
-            return float("-inf")
         return self._take(Settlement(prices, self.value, positions, rate, line))
 
     # --- the last digits ------------------------------------------------------------------------------------
@@ -296,7 +316,7 @@ class _Solve:
         choices = left_within(core, self.at.prices, self.value, margin)
         everybody = np.arange(core.size)
         size = int(choices.open[choices.owner].sum()) + int(choices.open.sum())
-        most = _WORK // max(1, size)
+        most = min(_PARTS, _WORK // max(1, size))
 
         def found(rate: Indices, line: Floats) -> float:
             return self._polished(core, everybody, rate, line, None)

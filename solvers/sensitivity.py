@@ -14,7 +14,7 @@ The ranges are for one right side at a time, all others as stated. (Dantzig, Lin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
@@ -206,7 +206,9 @@ class _Face:
             row_lower=np.concatenate([lower[counts], np.where(ties.may_decline, 0.0, 1.0)]),
             row_upper=np.concatenate([upper[counts], np.ones(len(ties.may_decline))]),
         )
-        self._highs, self._scaled = loaded(self._model, options, seconds=seconds, exact=True)
+        # Here, and not in a thread of its own: HiGHS refuses another number of threads than ran here before.
+        alone = replace(options, threads=1)
+        self._highs, self._scaled = loaded(self._model, alone, seconds=seconds, exact=True)
         self._highs.setOptionValue("presolve", "off")  # each run starts from the last one's basis
         self._columns = np.arange(columns, dtype=np.int32)
         self.ran_out = False

@@ -216,8 +216,8 @@ class Solver(_Block):
     threads: Annotated[int, Field(ge=1)] = 2
     """Processor threads of the solver; 2 unless given."""
     cluster: Cluster | None = None
-    """Where a book that is a Parquet dataset is solved in parts: `local`, by `threads` processes of this machine, or
-    the address of a Dask scheduler; null, in one process."""
+    """What solves a book that is a Parquet dataset in parts: `local`, that is `threads` processes, or the address of a
+    Dask scheduler; null, this machine alone, in one process."""
 
 
 class Settings(_Block):
@@ -234,8 +234,8 @@ class Settings(_Block):
     """Another scenario file that this one changes key by key: mappings merge, all else replaces; none unless
     given. The loader resolves it."""
     enterprises: Text | None = None
-    """The book: a .csv, .parquet or .xlsx file (file.xlsx#Sheet) with a row for each enterprise; required in a
-    file."""
+    """The book: a .csv, .parquet or .xlsx file (file.xlsx#Sheet), or a folder of .parquet files, with a row for each
+    enterprise; required in a file."""
     ratings: Text | None = None
     """File with grades and risk weights; not needed, and none unless given, where the book has these columns."""
     churn: Text | None = None

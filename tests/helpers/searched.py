@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lendplan.models.measures import Floats
 from lendplan.models.problem import Problem
@@ -64,7 +63,7 @@ class Priced:
 
     def best(self, i: int, left: Left) -> float:
         worth = [self.at_rate(i, k, lines) for k, lines in left.lines.items() if lines]
-        return max([*worth, *([0.0] if left.decline else [])], default=-np.inf)
+        return max([*worth, *([0.0] if left.decline else []), float("-inf")])
 
     def bound(self, left: Sequence[Left]) -> float:
         """Return D over what is left; −inf where an enterprise has no choice."""
@@ -112,7 +111,9 @@ def branched(problem: Problem, left: Sequence[Left], branch: Branch) -> list[Lef
     step = float(problem.line_step[i])
     near = 1e-9 * max(step, 1.0)
     if how == "at_most":
-        out[i] = Left(one.decline, {k: ls for k, ls in one.lines.items() if at is not None and rates[k] <= at})
+        out[i] = Left(
+            one.decline, {k: ls for k, ls in one.lines.items() if at is not None and rates[k] <= at}
+        )
     elif how == "above":
         out[i] = Left(False, {k: ls for k, ls in one.lines.items() if at is None or rates[k] > at})
     elif how == "line_at_most":
@@ -164,7 +165,9 @@ def faults_of(result: Result, *, lines: bool = False) -> list[str]:
     """Return what is wrong with a result's proof of its bound; none where it holds."""
     problem, bound, proof = result.problem, result.bound, result.proof
     assert bound is not None
-    slack = 1e-9 * max(1.0, abs(bound)) if problem.objective.kind == "weighted" else 1e-9 * abs(bound) + 1e-300
+    slack = (
+        1e-9 * max(1.0, abs(bound)) if problem.objective.kind == "weighted" else 1e-9 * abs(bound) + 1e-300
+    )
     if proof is None:
         found = dual_bound(problem, result.prices)
         return [] if found <= bound + slack else [f"D is {found!r}, above the bound {bound!r}"]
@@ -183,7 +186,9 @@ def faults_of(result: Result, *, lines: bool = False) -> list[str]:
                     left = Priced(problem, fixing.prices).dropped(left, bound, lines=lines)
         found = Priced(problem, leaf.prices).bound(left)
         if found > bound + slack:
-            faults.append(f"leaf {number} {leaf.branches}: D is {found!r}, above {bound!r} by {found - bound:.3g}")
+            faults.append(
+                f"leaf {number} {leaf.branches}: D is {found!r}, above {bound!r} by {found - bound:.3g}"
+            )
     return faults
 
 
@@ -211,6 +216,3 @@ def plans_left_out(problem: Problem, leaves: Sequence[tuple[Branch, ...]]) -> in
         )
         wrong += held != 1
     return wrong
-
-
-Mask = NDArray[np.bool_]

@@ -80,8 +80,9 @@ def test_ctrl_c_ends_the_cluster_and_writes_nothing(tmp_path: Path, prelude: str
     assert workers
     since = time.monotonic()
     process.send_signal(signal.SIGINT)
-    told = ran(process)
+    process.wait(timeout=60)
     assert time.monotonic() - since < SECONDS + SLACK
+    told = ran(process)
     assert told.code == 130
     assert told.err.strip().endswith("interrupted; nothing was written")
     assert "Traceback" not in told.err

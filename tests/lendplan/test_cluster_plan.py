@@ -171,6 +171,17 @@ def test_an_id_that_stands_in_two_parts_is_told_with_both_its_lines(tmp_path: Pa
     assert f"stands in line 22 of {tmp_path}/book/part-0.parquet already" in found[0]
 
 
+def test_a_stretch_without_grades_is_told_as_such(tmp_path: Path, address: str) -> None:
+    nothing = dict.fromkeys(range(450, 900))
+    scenario = written(tmp_path, changed(book(), "grade", nothing))
+    (said,) = mistakes(scenario, address)
+    assert "no enterprise from line 452 to line 901 has a grade; rate them" in said
+    everybody = tmp_path / "all"
+    everybody.mkdir()
+    (said,) = mistakes(written(everybody, changed(book(), "grade", dict.fromkeys(range(ROWS), ""))), address)
+    assert "is its column called otherwise?" in said
+
+
 def test_limits_are_held_against_the_whole_book(scenario: Path, address: str) -> None:
     said = mistakes(scenario, address, "limits.grade C.where={grade: [E]}", "budget.total=1e12")
     assert "no row has `E` in `grade`" in said[0]

@@ -53,6 +53,16 @@ def run(*given, **named):
     return real(*given, **named)
 highs.run = run
 """
+BRANCHING = """
+import time
+from lendplan.solvers.search import Search
+real = Search._look_at
+def look_at(*given):
+    reached("stage")
+    time.sleep(0.05)
+    return real(*given)
+Search._look_at = look_at
+"""
 WRITING = """
 import time
 import lendplan.plan as plan
@@ -92,9 +102,16 @@ limits:
   - {name: region, measure: line, by: region, at_most: 27%}
   - {name: mean, measure: average_rate, at_most: 7.2%}
   - {name: risk, measure: risk, at_most: 31}
-solver: {time_limit: 120, gap: 1e-9}
+solver: {method: highs, time_limit: 120, gap: 1e-9}
 """
     work.write(scenario, book="\n".join(rows) + "\n")
+
+
+def many_parts(work: Workspace) -> None:
+    """Write a scenario whose search looks at many parts, each made to last a while."""
+    hard_scenario(work)
+    text = work.scenario.read_text(encoding="utf-8")
+    work.scenario.write_text(text.replace("method: highs, ", ""), encoding="utf-8")
 
 
 def large_book(work: Workspace) -> None:
@@ -110,7 +127,7 @@ def wide_book(work: Workspace) -> None:
     scenario = SCENARIO.replace("churn: churn.csv\n", "churn_fit: isotonic\n").replace(
         "total: 150", "total: 99999"
     )
-    limit = "limits: [{name: mean, measure: average_rate, at_most: 7%}]\n"
+    limit = "limits: [{name: mean, measure: average_rate, at_most: 7%}]\nsolver: {method: highs}\n"
     work.write(scenario + limit, book="enterprise,grade,default_probability\n" + "\n".join(rows) + "\n")
 
 
@@ -129,10 +146,11 @@ def wait_for(process: subprocess.Popen[str], mark: Path, seconds: float = 60.0) 
         (READING, large_book, 0.2),
         (BUILDING, wide_book, 0.2),
         (SEARCHING, hard_scenario, 1.5),
+        (BRANCHING, many_parts, 0.2),
         (WRITING, None, 0.0),
         (DEAF_WRITING, None, 0.2),
     ],
-    ids=["reading", "building", "searching", "writing", "deaf"],
+    ids=["reading", "building", "searching", "branching", "writing", "deaf"],
 )
 def test_the_command_ends_within_two_seconds_and_nothing_is_lost(
     work: Workspace, prelude: str, scene: Any, wait: float, number: int
@@ -256,19 +274,24 @@ def interrupt_next_run(monkeypatch: pytest.MonkeyPatch, module: str, stage: str)
 
 
 @pytest.mark.parametrize(
-    ("module", "stage"),
+    ("method", "module", "stage"),
     [
-        ("relaxation", "range of revenue"),
-        ("relaxation", "range of risk"),
-        ("relaxation", "shadow prices"),
-        ("highs", "rates and lines"),
-        ("polish", "lines"),
+        ("highs", "relaxation", "range of revenue"),
+        ("highs", "relaxation", "range of risk"),
+        ("highs", "relaxation", "shadow prices"),
+        ("highs", "highs", "rates and lines"),
+        ("highs", "polish", "lines"),
+        ("lagrangian", "boxstep", "range of revenue"),
+        ("lagrangian", "boxstep", "range of risk"),
+        ("lagrangian", "boxstep", "prices"),
+        ("lagrangian", "lagrangian", "plan"),
+        ("lagrangian", "polish", "lines"),
     ],
 )
 def test_ctrl_c_is_heard_in_every_stage(
-    work: Workspace, monkeypatch: pytest.MonkeyPatch, module: str, stage: str
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, method: str, module: str, stage: str
 ) -> None:
-    asked = lendplan.load(work.scenario, ["objective.kind=weighted"])
+    asked = lendplan.load(work.scenario, ["objective.kind=weighted", f"solver.method={method}"])
     interrupt_next_run(monkeypatch, f"lendplan.solvers.{module}", stage)
     try:
         found = asked.solve()
@@ -278,15 +301,22 @@ def test_ctrl_c_is_heard_in_every_stage(
 
 
 @pytest.mark.parametrize(
-    ("module", "stage"),
-    [("relaxation", "shadow prices"), ("highs", "rates and lines"), ("polish", "lines")],
+    ("method", "module", "stage"),
+    [
+        ("highs", "relaxation", "shadow prices"),
+        ("highs", "highs", "rates and lines"),
+        ("highs", "polish", "lines"),
+        ("lagrangian", "boxstep", "prices"),
+        ("lagrangian", "lagrangian", "plan"),
+        ("lagrangian", "polish", "lines"),
+    ],
 )
 def test_the_command_heeds_ctrl_c_in_every_stage(
-    work: Workspace, monkeypatch: pytest.MonkeyPatch, module: str, stage: str
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, method: str, module: str, stage: str
 ) -> None:
     assert work.optimize("budget.total=40").code == 0
     interrupt_next_run(monkeypatch, f"lendplan.solvers.{module}", stage)
-    work.refused(code=130)
+    work.refused(f"solver.method={method}", code=130)
 
 
 def test_ctrl_c_ends_the_explanation_of_a_conflict(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

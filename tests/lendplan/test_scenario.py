@@ -345,8 +345,8 @@ LIMIT = {"name": "n", "measure": "line", "at_most": 1}
         ({"solver": {"threads": 0}}, "solver.threads: must not be below 1, and is 0"),
         ({"solver": {"threads": 1.5}}, "solver.threads: must be a whole number, and is 1.5"),
         ({"solver": {"time_limit": 0}}, "solver.time_limit: must be above 0, and is 0"),
-        ({"solver": {"cluster": "local"}}, "solver.cluster: this version of lendplan runs on one machine; remove the key (others are planned)"),
-        ({"solver": {"method": "lagrangian"}}, "solver.method: this version of lendplan has no `lagrangian` yet; write auto or highs (it is planned)"),
+        ({"solver": {"cluster": "Local"}}, "solver.cluster: must be `local`, or the address of a Dask scheduler such as tcp://10.0.0.1:8786, and is 'Local'"),
+        ({"formulation": "two_stage", "solver": {"method": "lagrangian"}}, "solver.method: `lagrangian` solves `joint` and not `two_stage`; write `auto` or `highs`"),
         ({"formulation": "stress"}, "formulation: this version of lendplan has no `stress` yet; write joint or two_stage (it is planned)"),
         ({"frontier": {"points": 25}}, "frontier: this version of lendplan has no `frontier` yet; remove the block (it is planned)"),
         ({"treasury": {}}, "treasury: this version of lendplan has no `treasury` yet; remove the block (it is planned)"),
@@ -566,8 +566,8 @@ def test_blocks_that_the_scenario_lacks_are_made(tmp_path: Path) -> None:
          "'loss budget', 'reach', 'mean rate'"),
         ("limits.reach.at_mst=3", "--set limits.reach.at_mst: limits.3.at_mst: there is no such key; did you mean 'at_most'?"),
         ("limits.reach=3", "--set limits.reach: limits.3: must hold keys and their values, such as `name:`, and is 3"),
-        ("solver.cluster=local", "--set solver.cluster: solver.cluster: this version of lendplan runs on one machine; "
-         "remove the key (others are planned)"),
+        ("solver.cluster=tcp://head", "--set solver.cluster: solver.cluster: must be `local`, or the address of a Dask scheduler "
+         "such as tcp://10.0.0.1:8786, and is 'tcp://head'"),
     ],
 )  # fmt: skip
 def test_overrides_that_are_wrong(tmp_path: Path, override: str, expected: str) -> None:

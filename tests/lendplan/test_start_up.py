@@ -22,6 +22,7 @@ HEAVY = (
     "highspy",
     "python_calamine",
     "yaml",
+    "distributed",
 )
 SHIPPED = ROOT / "scenarios" / "annual_budget.yaml"
 
@@ -86,6 +87,25 @@ plan.totals_by_grade
     assert loaded.isdisjoint(
         {"pandas", "pyomo", "scipy", "python_calamine", "pyarrow.compute", "pyarrow.csv"}
     )
+
+
+def test_a_scenario_is_solved_written_and_checked_without_data_frames_models_and_statistics(
+    tmp_path: Path,
+) -> None:
+    """The whole of `optimize scenarios/annual_budget.yaml`: the Lagrangian solver needs neither Pyomo nor SciPy."""
+    where = str(tmp_path / "plan")
+    code = f"import lendplan.cli\nassert lendplan.cli.run([{str(SHIPPED)!r}, '--output', {where!r}]) == 0"
+    loaded = loaded_after(code)
+    assert "highspy" in loaded
+    assert loaded.isdisjoint(
+        {"pandas", "pyomo", "scipy", "python_calamine", "pyarrow.compute", "pyarrow.csv", "distributed"}
+    )
+
+
+def test_the_same_scenario_by_pyomo_loads_it() -> None:
+    """So that the test above does not pass for want of looking."""
+    code = f"import lendplan\nlendplan.load({str(SHIPPED)!r}, ['solver.method=highs', 'solver.gap=0.5']).solve()"
+    assert "pyomo" in loaded_after(code)
 
 
 def test_data_frames_come_with_pandas_where_they_are_asked_for() -> None:

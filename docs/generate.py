@@ -261,7 +261,7 @@ def picture() -> str:
         console = Console(
             record=True, width=118, file=io.StringIO(), force_terminal=True, color_system="truecolor"
         )
-        figures = asked.heading, summary, plan.by_grade, plan.limits
+        figures = asked.heading, summary, plan.totals_by_grade, plan.limits
         show_plan(console, *figures, f"scenarios/plans/{PICTURED}")
     # A fixed id: the default one is drawn anew each time. No font from the network: any monospaced one will do.
     drawn = console.export_svg(title=f"optimize scenarios/{PICTURED}.yaml", unique_id="lendplan")

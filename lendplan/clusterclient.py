@@ -30,6 +30,9 @@ _running: list[Any] = []  # clusters of this machine that were started here
 
 def abandon() -> None:
     """End the processes that were started here, at once; for a process that is about to be ended."""
+    logging.getLogger("distributed").setLevel(
+        logging.CRITICAL
+    )  # what it says of them comes late, and is no news
     for cluster in _running:
         for nanny in cluster.workers.values():
             with contextlib.suppress(Exception):  # one that has ended, or was not yet there
@@ -77,15 +80,25 @@ def _processes(threads: int) -> Iterator[Client]:
             )
             _running.append(cluster)
             stack.callback(_running.remove, cluster)
-            stack.callback(cluster.close, timeout=_AT_THE_END)
+            stack.callback(_ended, cluster.close)
             client = Client(cluster)
-            stack.callback(client.close, timeout=_AT_THE_END)
+            stack.callback(_ended, client.close)
         yield client
     except KeyboardInterrupt:
         abandon()  # who works for minutes does not hear that the end is near
         raise
     finally:
         stack.close()
+
+
+def _ended(close: Callable[..., Any]) -> None:
+    """Close what is ours; workers that take long over it, as those with much in their memory do, are ended."""
+    try:
+        close(timeout=_AT_THE_END)
+    except TimeoutError:
+        abandon()
+        with contextlib.suppress(TimeoutError):
+            close(timeout=_AT_THE_END)
 
 
 @contextlib.contextmanager

@@ -129,7 +129,10 @@ def limit_states(problem: Problem, choice: Choice, prices: Mapping[str, float]) 
 def states_of(problem: Problem, tally: Tally, prices: Mapping[str, float]) -> list[LimitState]:
     """Return the state of the budget and of each limit from what a plan adds up to."""
     sides = zip(problem.rows, tally.left.tolist(), tally.base.tolist(), tally.right.tolist(), strict=True)
-    return [_state(problem.budget, row, *numbers, prices.get(row.name, 0.0)) for row, *numbers in sides]
+    return [
+        _state(problem.budget, row, left, base, right, prices.get(row.name, 0.0))
+        for row, left, base, right in sides
+    ]
 
 
 def _state(budget: float, row: Row, left: float, base: float, right: float, price: float) -> LimitState:

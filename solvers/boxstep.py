@@ -23,8 +23,9 @@ from lendplan.models.problem import Problem
 from lendplan.solvers.arrays import ArrayModel
 from lendplan.solvers.cutting_planes import box
 from lendplan.solvers.engine import Outcome, run
-from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Value
+from lendplan.solvers.pricing import Book, Evaluation, Lagrangian
 from lendplan.solvers.result import Options, StopReason
+from lendplan.solvers.rowtable import Value
 from lendplan.solvers.sparse import from_entries, from_rows, stacked
 
 TOLERANCE = 1e-11  # relative: D this near to the relaxation's value is the relaxation's value
@@ -179,9 +180,7 @@ class Columns:
     line: Floats
 
 
-def _columns(
-    core: Problem, prices: list[Floats], value: Value, window: float, most: int
-) -> Columns:
+def _columns(core: Problem, prices: list[Floats], value: Value, window: float, most: int) -> Columns:
     n, m = core.size, len(core.rates)
     penalty = np.full((n, m, 2), np.inf)
     for at in prices:

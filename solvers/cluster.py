@@ -23,18 +23,9 @@ from lendplan.models.measures import Floats, Indices, Objective
 from lendplan.models.problem import Problem, concatenated, reordered
 from lendplan.models.tally import Tally, tallied, tally
 from lendplan.solvers import lagrangian
-from lendplan.solvers.pricing import (
-    Book,
-    Evaluation,
-    Lagrangian,
-    RowTable,
-    Settlement,
-    Value,
-    answer,
-    combined,
-    least,
-)
+from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Settlement, answer, combined, least
 from lendplan.solvers.result import Options, Result
+from lendplan.solvers.rowtable import RowTable, Value
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -18,7 +18,7 @@ from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import BUDGET, Problem
 from lendplan.solvers.arrays import ArrayModel
 from lendplan.solvers.boxstep import penalties
-from lendplan.solvers.pricing import Value
+from lendplan.solvers.rowtable import Value
 from lendplan.solvers.sparse import from_entries, from_rows, stacked
 
 
@@ -97,7 +97,9 @@ def left_within(
     to = np.where(stepped, np.floor(to / unit + 1e-6) * unit, to)
     from_, to = np.clip(from_, least, largest), np.clip(to, least, largest)
     kept = from_ <= to
-    return Choices(owner[kept], rate[kept], from_[kept], to[kept], (decline <= max(margin, lending)) & ~core.must_lend)
+    return Choices(
+        owner[kept], rate[kept], from_[kept], to[kept], (decline <= max(margin, lending)) & ~core.must_lend
+    )
 
 
 def margin_for(core: Problem, prices: Floats, value: Value, spare: int) -> float:
@@ -149,7 +151,11 @@ def core_model(core: Problem, choices: Choices, value: Value) -> ArrayModel:
         integer=np.concatenate([np.ones(c, dtype=bool), step > 0]),
         matrix=stacked([from_rows(list(use), c + f), once, linked]),
         row_lower=np.concatenate(
-            [np.where(sense < 0, right, -np.inf), np.where(choices.may_decline, 0.0, 1.0), np.full(f, -np.inf)]
+            [
+                np.where(sense < 0, right, -np.inf),
+                np.where(choices.may_decline, 0.0, 1.0),
+                np.full(f, -np.inf),
+            ]
         ),
         row_upper=np.concatenate([np.where(sense > 0, right, np.inf), np.ones(n), np.zeros(f)]),
     )

@@ -48,15 +48,11 @@ class Master:
         """Add the cut of one evaluation."""
         steep = slope * self._unit / self._size
         constant = at.bound / self._size - float(steep @ (at.prices / self._unit))
-        self._highs.addRow(
-            constant, highspy.kHighsInf, self._rows + 1, self._columns, np.append(-steep, 1.0)
-        )
+        self._highs.addRow(constant, highspy.kHighsInf, self._rows + 1, self._columns, np.append(-steep, 1.0))
 
     def lowest(self, lower: Floats, upper: Floats) -> tuple[Floats, float] | None:
         """Return the prices in the box at which the model is lowest, and its value; None where HiGHS gives up."""
-        self._highs.changeColsBounds(
-            self._rows, self._columns[:-1], lower / self._unit, upper / self._unit
-        )
+        self._highs.changeColsBounds(self._rows, self._columns[:-1], lower / self._unit, upper / self._unit)
         self._highs.run()
         if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
@@ -131,4 +127,6 @@ def descend(
 def box(centre: Floats, radius: Floats, sense: Floats) -> tuple[Floats, Floats]:
     """Return the ends of a box of prices, cut to the signs that prices may have."""
     lower, upper = centre - radius, centre + radius
-    return np.where(sense > 0, np.maximum(lower, 0.0), lower), np.where(sense > 0, upper, np.minimum(upper, 0.0))
+    return np.where(sense > 0, np.maximum(lower, 0.0), lower), np.where(
+        sense > 0, upper, np.minimum(upper, 0.0)
+    )

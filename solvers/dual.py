@@ -15,11 +15,13 @@ from collections.abc import Callable
 import numpy as np
 
 from lendplan.models.measures import Floats
+from lendplan.models.sums import BLOCK
 from lendplan.solvers.boxstep import Relaxed, relax
 from lendplan.solvers.cutting_planes import descend
 from lendplan.solvers.newton import newton
-from lendplan.solvers.pricing import BLOCK, Book, Evaluation, Lagrangian, Value
+from lendplan.solvers.pricing import Book, Evaluation, Lagrangian
 from lendplan.solvers.result import Options
+from lendplan.solvers.rowtable import Value
 
 SMALL = 8192  # enterprises that are priced without a sample
 _STEPS = 150
@@ -115,9 +117,7 @@ def _by_sample(
     few = _part(book, SMALL // 2)
     solved = lowest(few, inner, options, left=left, stage=stage, start=start)
     unit = 0.1 * _unit(few, inner)
-    bundle = newton(
-        book, _part(book, BLOCK), value, solved.at.prices, unit, enough_time=lambda: left() > 0
-    )
+    bundle = newton(book, _part(book, BLOCK), value, solved.at.prices, unit, enough_time=lambda: left() > 0)
     return bundle, np.abs(bundle[0].prices) / np.sqrt(book.size)
 
 

@@ -1,7 +1,7 @@
 r"""The best rate for any prices without looking at every rate: upper envelopes, one a grade.
 
 Once the rows are priced, a unit of line lent to enterprise i at rate k is worth
-:math:`v_{ik} = A_i + B_i e_{gk} + C_i e_{gk} r_k`. For given :math:`(B, C)` the best k is a vertex of the convex hull of
+:math:`v_{ik} = A_i + B_i e_{gk} + C_i e_{gk} r_k`. For given :math:`(B, C)` the best k is a vertex of the hull of
 the points :math:`(e_{gk}, e_{gk} r_k)`, and with :math:`C > 0` it depends on the ratio :math:`t = B / C` alone: the
 upper envelope of the lines :math:`t e_k + e_k r_k`. So a search among a dozen breakpoints replaces a table of
 enterprises × rates. Enterprises share an envelope if they share the curve and the first and last admissible rate.

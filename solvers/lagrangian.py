@@ -22,6 +22,7 @@ import numpy as np
 
 from lendplan.models.measures import Floats, Indices, Ranges
 from lendplan.models.problem import Problem, reordered
+from lendplan.models.sums import BLOCK
 from lendplan.solvers.boxstep import Relaxed
 from lendplan.solvers.core import (
     Choices,
@@ -33,9 +34,9 @@ from lendplan.solvers.core import (
     write_core,
 )
 from lendplan.solvers.dual import lowest
-from lendplan.solvers.engine import SolverError, clock, run
+from lendplan.solvers.engine import Outcome, SolverError, clock, run
 from lendplan.solvers.polish import polish
-from lendplan.solvers.pricing import BLOCK, Book, Lagrangian, Settlement, Value, value_of
+from lendplan.solvers.pricing import Book, Lagrangian, Settlement
 from lendplan.solvers.relaxation import TIE, widest
 from lendplan.solvers.result import (
     Branched,
@@ -48,6 +49,7 @@ from lendplan.solvers.result import (
     objective_scale,
     relative_gap,
 )
+from lendplan.solvers.rowtable import Value, value_of
 from lendplan.solvers.search import Search
 from lendplan.solvers.sensitivity import price_ranges
 
@@ -118,9 +120,20 @@ def expect_finite(problem: Problem) -> None:
     """
     arrays = {
         name: getattr(problem, name)
-        for name in ("rates", "retention", "line_min", "line_max", "line_step", "default_probability", "risk_weight")
+        for name in (
+            "rates",
+            "retention",
+            "line_min",
+            "line_max",
+            "line_step",
+            "default_probability",
+            "risk_weight",
+        )
     }
-    numbers = {f"the right side of {row.name}": [row.amount, row.share or 0.0, row.rate or 0.0] for row in problem.rows}
+    numbers = {
+        f"the right side of {row.name}": [row.amount, row.share or 0.0, row.rate or 0.0]
+        for row in problem.rows
+    }
     bad = [name for name, values in {**arrays, **numbers}.items() if not np.all(np.isfinite(values))]
     if bad:
         raise SolverError(f"the problem holds NaN or inf in {', '.join(bad)}; it is not passed to the solver")
@@ -272,7 +285,7 @@ class _Solve:
             return self._gap() <= _NEAR
         return self.book.size <= _SEARCHED and self._gap() <= _NEARER * self.options.gap
 
-    def _among(self, positions: Indices, margin: float, lending: float, *, spare: int | None) -> Any:
+    def _among(self, positions: Indices, margin: float, lending: float, *, spare: int | None) -> Outcome:
         """Solve the model over some enterprises, everybody else as the prices have it."""
         whole = self.book.gather(positions)
         own = Lagrangian(whole).evaluate(self.at.prices, self.value)
@@ -283,7 +296,9 @@ class _Solve:
         model = core_model(core, choices, self.value)
         wanted = 0.6 * self._slack()
         if self.book.size <= _SMALL:
-            wanted = max(0.3 * self._slack(), _GOOD_ENOUGH * max(abs(self.bound), objective_scale(self.problem)))
+            wanted = max(
+                0.3 * self._slack(), _GOOD_ENOUGH * max(abs(self.bound), objective_scale(self.problem))
+            )
         outcome = run(
             model,
             replace(self.options, gap=0.0),
@@ -443,5 +458,3 @@ class _Solve:
         now = time.perf_counter()
         self.seconds[stage] += now - self._since
         self._since = now
-
-

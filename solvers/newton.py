@@ -17,7 +17,8 @@ from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem
 from lendplan.solvers.boxstep import penalties
 from lendplan.solvers.engine import SolverError
-from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Value
+from lendplan.solvers.pricing import Book, Evaluation, Lagrangian
+from lendplan.solvers.rowtable import Value
 
 _STEPS = 14
 _FINE = 1e-9  # relative: a step that gains less is the last
@@ -54,7 +55,11 @@ def newton(
             break
         curvature = scale * _curvature(part, value, best.prices)
         step, foretold = _step(
-            best.slope(book.amount), curvature, best.prices, sense, trust * np.maximum(np.abs(best.prices), unit)
+            best.slope(book.amount),
+            curvature,
+            best.prices,
+            sense,
+            trust * np.maximum(np.abs(best.prices), unit),
         )
         if foretold <= _FINE * max(abs(best.bound), 1e-300):
             break
@@ -109,7 +114,9 @@ def use_of(core: Problem, choice: Indices) -> Floats:
     return use
 
 
-def _step(slope: Floats, curvature: Floats, prices: Floats, sense: Floats, trust: Floats) -> tuple[Floats, float]:
+def _step(
+    slope: Floats, curvature: Floats, prices: Floats, sense: Floats, trust: Floats
+) -> tuple[Floats, float]:
     """Minimise slope·d + d'·curvature·d / 2 with prices + d of the right signs; return d and the gain."""
     rows = len(prices)
     # In units in which every row curves alike.
@@ -146,4 +153,4 @@ def _quadratic(gradient: Floats, hessian: Floats, lower: Floats, upper: Floats) 
     highs.run()
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         raise SolverError("HiGHS did not solve the quadratic model of the dual")
-    return np.clip(np.array(highs.getSolution().col_value), lower, upper)
+    return np.asarray(np.clip(np.array(highs.getSolution().col_value), lower, upper))

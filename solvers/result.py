@@ -112,7 +112,9 @@ class Result:
     line: Floats | None = None
     bound: float | None = None  # on the scenario's objective; None where the formulation does not bound it
     prices: Mapping[str, float] = field(default_factory=dict)  # by row name, d objective / d right side
-    price_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of right sides; may lack rows
+    price_ranges: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # of right sides; may lack rows
     proof: SearchProof | None = None  # where a search went further than the prices alone
     seconds: Mapping[str, float] = field(default_factory=dict)
     solver: str = ""

@@ -24,8 +24,8 @@ from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem
 from lendplan.solvers.core import Choices, Valued, valued
 from lendplan.solvers.engine import SolverError
-from lendplan.solvers.pricing import Value
 from lendplan.solvers.result import Branch, Branched
+from lendplan.solvers.rowtable import Value
 
 Mask = NDArray[np.bool_]
 
@@ -176,9 +176,7 @@ class Search:
     def run(self) -> Searched:
         """Look at part after part, the better half first, until none is left or the time is up."""
         columns = self.columns
-        stack = [
-            Node(np.ones(columns.size, dtype=bool), columns.may_decline.copy(), self.bound, self.prices)
-        ]
+        stack = [Node(np.ones(columns.size, dtype=bool), columns.may_decline.copy(), self.bound, self.prices)]
         leaves: list[Branched] = []
         fixings: list[Branched] = []
         worst = -np.inf
@@ -215,7 +213,9 @@ class Search:
             self.best = max(self.best, self.found(rate, line))
             if proven <= self.best + self.slack:
                 return [], here
-            if solved.is_strained:  # the rows hold only at a fine: no plan is here, and a higher fine will say so
+            if (
+                solved.is_strained
+            ):  # the rows hold only at a fine: no plan is here, and a higher fine will say so
                 self._lp.raise_fines()
                 return [here], None
             return [], here
@@ -320,9 +320,9 @@ class _Mixed:
                 for rate, weight in zip(rates.tolist(), x[mine].tolist(), strict=True):
                     weights[rate] = weights.get(rate, 0.0) + weight
                 places = sorted(weights)
-                below = np.cumsum([weights[place] for place in places])[:-1]
-                at = int(np.argmin(np.abs(below - 0.5)))
-                found.append(Split(owner, places[at], None, float(np.clip(below[at], _WHOLE, 1 - _WHOLE))))
+                up_to = np.cumsum([weights[place] for place in places])[:-1]
+                at = int(np.argmin(np.abs(up_to - 0.5)))
+                found.append(Split(owner, places[at], None, float(np.clip(up_to[at], _WHOLE, 1 - _WHOLE))))
             elif columns.stepped[owner] and len(mine) > 1:
                 line = float(columns.line[mine] @ x[mine])
                 under = columns.line[mine][columns.line[mine] <= line].max()
@@ -406,7 +406,7 @@ class _Relaxation:
         self._highs.passModel(model)
 
     def _fine_costs(self) -> Floats:
-        return self._fines / self._row * self._unit
+        return np.asarray(self._fines / self._row * self._unit)
 
     def raise_fines(self) -> None:
         """Make breaking a row a hundred times dearer."""

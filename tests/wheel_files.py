@@ -1,6 +1,6 @@
 """Check that a built wheel holds every source and data file that git tracks in the package's rooms.
 
-python tests/wheel_files.py dist/lendplan-0.1.0-py3-none-any.whl
+python tests/wheel_files.py dist/lendplan-0.2.0-py3-none-any.whl
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from lendplan.scenario.nodes import KeyPath
 
 PLANNED_KEYS = ("sweep", "frontier", "treasury")
 """Blocks of the scenario that this version cannot read yet."""
-PLANNED_VALUES = {
+PLANNED_VALUES: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("formulation",): ("rate_card", "stress", "robust"),
 }
 """Values that this version cannot use yet."""

@@ -34,7 +34,8 @@ def load_generator() -> ModuleType:
     return module
 
 
-GENERATED: dict[str, str] = load_generator().pages()
+GENERATOR = load_generator()
+GENERATED: dict[str, str] = GENERATOR.pages()
 
 
 def read(page: str) -> str:
@@ -44,6 +45,17 @@ def read(page: str) -> str:
 @pytest.mark.parametrize("page", sorted(GENERATED))
 def test_committed_page_is_what_is_generated(page: str) -> None:
     assert read(page) == GENERATED[page], f"run python docs/generate.py: docs/{page} is out of date"
+
+
+def test_picture_shows_the_plan() -> None:
+    drawn = re.sub(r"<[^>]+>", " ", GENERATOR.picture()).replace("&#160;", " ")
+    for words in (
+        "Annual SME budget 2027",
+        "certified to",
+        "loss budget",
+        "optimize scenarios/annual_budget.yaml",
+    ):
+        assert words in drawn
 
 
 def commands() -> list[tuple[str, Any]]:

@@ -126,7 +126,9 @@ class ExactBook:
                 right = Fraction(0) if share is not None or is_rate else Fraction(value)
                 if limit["measure"] == "count" and share is None:  # a count means a whole number
                     slack = Fraction(1e-9) * max(Fraction(1), right)
-                    right = Fraction(math.ceil(right - slack) if sense == "at_least" else math.floor(right + slack))
+                    right = Fraction(
+                        math.ceil(right - slack) if sense == "at_least" else math.floor(right + slack)
+                    )
                 if limit["of"] and share is not None:
                     right = share * Fraction(budget["total"])
                 yield (

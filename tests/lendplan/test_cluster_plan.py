@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,21 @@ def test_an_address_at_which_nobody_answers_is_refused(
     assert said.startswith(f"--set solver.cluster={'tcp://127.0.0.1:9'}") or "solver.cluster" in said
     assert "nobody answers at tcp://127.0.0.1:9" in said
     assert "start `dask scheduler`" in said
+
+
+def test_workers_that_do_not_end_by_themselves_are_ended(
+    scenario: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lendplan import clusterclient
+
+    monkeypatch.setattr(clusterclient, "_AT_THE_END", 1e-9)
+    with load(scenario, ["solver.cluster=local"]) as asked:
+        pids = list(asked.division.book.client.run(os.getpid).values()) if asked.division else []
+    assert len(pids) == 2
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 def test_without_dask_it_is_said_how_to_get_it(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,7 +210,9 @@ def work_line(work: Workspace, enterprise: str) -> float:
 def test_nets_and_prices_add_up_to_the_certified_bound(work: Workspace) -> None:
     """Σ best net + Σ price · right side is D(λ): what an explanation calls best is the certificate's part."""
     work.write(book=FREE_BOOK)
-    assert work.optimize("budget.total=90", "solver.gap=0.5").code == 0  # no search, so D(λ) is what is certified
+    assert (
+        work.optimize("budget.total=90", "solver.gap=0.5").code == 0
+    )  # no search, so D(λ) is what is certified
     plan = lendplan.read_plan(work.plan)
     names = [name for name in plan.position if plan.eligible[plan.position[name]] >= 0]
     parts = sum(plan.explain(name).best_net or 0.0 for name in names)

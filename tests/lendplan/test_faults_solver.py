@@ -40,7 +40,7 @@ def answering(
 ) -> None:
     """Change what the solver returns for one stage."""
     real = engine.run
-    monkeypatch.setattr("lendplan.solvers.methods.chosen", lambda formulation, method: "highs")
+    monkeypatch.setattr("lendplan.solvers.methods.chosen", lambda *_: "highs")
 
     def run(model: ArrayModel, *args: Any, **kwargs: Any) -> engine.Outcome:
         outcome = real(model, *args, **kwargs)
@@ -220,7 +220,7 @@ def test_lines_that_break_a_limit_never_reach_the_disk(
         del problem, options
         return rate, np.where(rate >= 0, line * 2, 0.0)
 
-    monkeypatch.setattr("lendplan.solvers.methods.chosen", lambda formulation, method: "highs")
+    monkeypatch.setattr("lendplan.solvers.methods.chosen", lambda *_: "highs")
     monkeypatch.setattr(highs, "polish", doubled)
     monkeypatch.setattr(highs, "_BOUND_SLIP", np.inf)
     err = planned.refused(code=7)

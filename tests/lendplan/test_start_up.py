@@ -104,7 +104,9 @@ def test_a_scenario_is_solved_written_and_checked_without_data_frames_models_and
 
 def test_the_same_scenario_by_pyomo_loads_it() -> None:
     """So that the test above does not pass for want of looking."""
-    code = f"import lendplan\nlendplan.load({str(SHIPPED)!r}, ['solver.method=highs', 'solver.gap=0.5']).solve()"
+    code = (
+        f"import lendplan\nlendplan.load({str(SHIPPED)!r}, ['solver.method=highs', 'solver.gap=0.5']).solve()"
+    )
     assert "pyomo" in loaded_after(code)
 
 

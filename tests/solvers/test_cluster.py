@@ -16,8 +16,9 @@ from lendplan.models import sums
 from lendplan.models.problem import Problem, reordered
 from lendplan.models.tally import tally_of
 from lendplan.solvers import lagrangian, pricing
-from lendplan.solvers.pricing import Lagrangian, Settlement, Value
+from lendplan.solvers.pricing import Lagrangian, Settlement
 from lendplan.solvers.result import Options
+from lendplan.solvers.rowtable import Value
 
 distributed = pytest.importorskip("distributed")
 from parted import BLOCK, SIZE, make, problem  # noqa: E402

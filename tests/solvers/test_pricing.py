@@ -12,7 +12,8 @@ from searched import Priced, everything
 from lendplan.models.measures import Floats, Objective, Ranges
 from lendplan.models.problem import Members, Problem, Row
 from lendplan.solvers import pricing
-from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, Value, least, value_of
+from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, least
+from lendplan.solvers.rowtable import Value, value_of
 
 
 def book(seed: int, size: int = 20) -> Problem:

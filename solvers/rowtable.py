@@ -1,0 +1,106 @@
+"""Which limits count whom: prices by row become the worth of measures by group, and sums by group the use of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lendplan.models.measures import MEASURES, Floats, Indices, MeasureName
+from lendplan.models.problem import Problem
+from lendplan.solvers.envelopes import compact
+
+MEASURE: dict[MeasureName | str, int] = {name: at for at, name in enumerate(MEASURES)}
+"""The column of each measure in a table of measures."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is maximised: total revenue and total risk with their weights, plus a constant."""
+
+    revenue: float
+    risk: float
+    constant: float = 0.0
+
+
+def value_of(problem: Problem) -> Value:
+    """Return the problem's own objective; needs the ranges where it is ``weighted``."""
+    weights = problem.scalarisation
+    return Value(weights.revenue, weights.risk, weights.constant)
+
+
+class RowTable:
+    """Which limits count whom: the rows as entries (row, slot, measure, factor).
+
+    A slot is a group of enterprises: all of them, or those with one code in one of the limits' code arrays. Row r
+    is Σ factor × measure(slot) over its entries.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        rows = problem.rows
+        self.names = tuple(row.name for row in rows)
+        self.amount = np.array([row.whole_amount for row in rows])
+        self.sense = np.array([float(row.sense) for row in rows])
+        self.arrays: list[NDArray[np.int32]] = []  # distinct arrays of codes
+        self._widths: list[int] = []  # of each: codes from here on are counted by no row
+        known: dict[int, int] = {}
+        for row in rows:
+            if row.members is not None:
+                codes = row.members.codes
+                if id(codes) not in known:
+                    known[id(codes)] = len(self.arrays)
+                    self.arrays.append(codes)
+                    self._widths.append(0)
+                at = known[id(codes)]
+                self._widths[at] = max(self._widths[at], row.members.code + 1)
+        # Slot 0 counts everybody; the slots depend on the rows alone, so that parts of a book agree on them.
+        self._first = [1 + sum(self._widths[:at]) for at in range(len(self._widths))]
+        self.slots = 1 + sum(self._widths)
+        entries: list[tuple[int, int, int, float]] = []
+        for r, row in enumerate(rows):
+            slot = 0
+            if row.members is not None:
+                slot = self._first[known[id(row.members.codes)]] + row.members.code
+            if row.measure == "average_rate":
+                assert row.rate is not None
+                entries += [(r, slot, MEASURE["interest"], 1.0), (r, slot, MEASURE["exposure"], -row.rate)]
+                continue
+            entries.append((r, slot, MEASURE[row.measure], 1.0))
+            if row.share is not None:
+                entries.append((r, 0, MEASURE[row.measure], -row.share))
+        row_, slot_, measure_, factor_ = zip(*entries, strict=True)
+        self._row, self._at = np.array(row_), np.array(slot_) * len(MEASURES) + np.array(measure_)
+        self._factor = np.array(factor_)
+        self.needed = tuple(sorted(set(measure_) | {MEASURE["revenue"], MEASURE["risk"]}))
+
+    def slots_of(self, rows: slice) -> tuple[NDArray[np.int32], Indices]:
+        """Return the cell of each of the rows and the slots that count each cell, (cells, arrays + 1)."""
+        length = rows.stop - rows.start
+        cell = np.zeros(length, dtype=np.int32)
+        slots = np.zeros((1, 1), dtype=np.int64)
+        for codes, first, width in zip(self.arrays, self._first, self._widths, strict=True):
+            own = codes[rows].astype(np.int64)
+            own[(own < 0) | (own >= width)] = width
+            present, cell = compact(cell * np.int64(width + 1) + own, len(slots) * (width + 1))
+            code = present % (width + 1)
+            added = np.where(code < width, first + code, self.slots)  # the last slot counts nobody
+            slots = np.column_stack([slots[present // (width + 1)], added])
+        return cell, slots
+
+    def worth(self, prices: Floats, value: Value) -> Floats:
+        """Return what a unit of each measure is worth in each slot, (slots + 1, measures)."""
+        flat = np.bincount(
+            self._at, weights=-prices[self._row] * self._factor, minlength=(self.slots + 1) * len(MEASURES)
+        )
+        table = np.asarray(flat, dtype=np.float64).reshape(self.slots + 1, len(MEASURES))
+        table[0, MEASURE["revenue"]] += value.revenue
+        table[0, MEASURE["risk"]] += value.risk
+        return table
+
+    def used(self, table: Floats) -> Floats:
+        """Return each row's left side from the measures by slot, (slots + 1, measures) → (rows,)."""
+        used = np.bincount(
+            self._row, weights=table.reshape(-1)[self._at] * self._factor, minlength=len(self.names)
+        )
+        return np.asarray(used, dtype=np.float64)

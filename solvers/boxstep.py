@@ -32,7 +32,8 @@ TOLERANCE = 1e-11  # relative: D this near to the relaxation's value is the rela
 _FURTHER, _NEARER = 8.0, 3.0
 _GOOD, _POOR = 0.7, 0.3
 _COLUMNS = 6  # an enterprise
-_CUTS = 60
+_CUTS, _FEW_CUTS = 60, 20  # in a larger book, in one of at most
+_FEW = 2000  # enterprises
 _SURE = 1e-9
 _FAR = 100.0  # times the first box: prices that have grown so far may have no bound at all
 
@@ -111,7 +112,7 @@ def relax(
         if trial is not best:
             more, _ = book.closest(trial.prices, value, width)
             positions = np.union1d(positions, more)
-        bundle = _kept(bundle, best, book.amount)
+        bundle = _kept(bundle, best, book.amount, _FEW_CUTS if book.size <= _FEW else _CUTS)
         open_ = opened(book, bundle, value, positions)
         most = _COLUMNS * width if width < book.size else open_.core.size * 2 * len(book.problem.rates)
         columns = _columns(open_.core, [best.prices, trial.prices], value, beyond, most)
@@ -147,13 +148,13 @@ def relax(
     return Relaxed(best, floor, *mixed, stop, exact)
 
 
-def _kept(bundle: list[Evaluation], best: Evaluation, amount: Floats) -> list[Evaluation]:
+def _kept(bundle: list[Evaluation], best: Evaluation, amount: Floats, most: int) -> list[Evaluation]:
     """Keep the evaluations whose cuts are the highest at the best prices."""
 
     def below(at: Evaluation) -> float:
         return best.bound - (at.bound + float(at.slope(amount) @ (best.prices - at.prices)))
 
-    return sorted(bundle, key=below)[:_CUTS]
+    return sorted(bundle, key=below)[:most]
 
 
 def _is_hopeless(book: Book, prices: Floats) -> bool:

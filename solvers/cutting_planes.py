@@ -33,7 +33,6 @@ class Master:
         self._highs = highspy.Highs()
         for option, setting in (
             ("output_flag", False),
-            ("threads", 1),  # HiGHS refuses another number in one thread of the process
             ("primal_feasibility_tolerance", 1e-10),
             ("dual_feasibility_tolerance", 1e-10),
         ):

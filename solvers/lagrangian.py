@@ -56,8 +56,11 @@ from lendplan.solvers.sensitivity import price_ranges
 NAME = "lagrangian"
 
 _SAFETY = 0.9  # of the gap: a little less is aimed at, so that rounding does not miss it
-_CORE = 20  # enterprises open at first, and so many more a row
-_CORE_A_ROW = 6
+_CORE, _CORE_A_ROW = 10, 4  # enterprises open at first, and so many more a row, in a small book …
+_LARGER_CORE, _LARGER_CORE_A_ROW = (
+    20,
+    6,
+)  # … and in a larger one, where more of them have to make up for others
 _GOOD_ENOUGH = 2e-5  # relative: a first plan of a small book; the search finds better ones
 _WIDEN = 2
 _PLAN_NODES = 1000  # of HiGHS, in a model for a plan: effort is not counted by the clock
@@ -252,7 +255,10 @@ class _Solve:
         Those whose rate hangs on the least are not enough where a row is to be met: so many again are open whose
         lending does.
         """
-        most = _CORE + _CORE_A_ROW * len(self.book.amount)
+        rows = len(self.book.amount)
+        most = _CORE + _CORE_A_ROW * rows
+        if self.book.size > _SMALL:
+            most = _LARGER_CORE + _LARGER_CORE_A_ROW * rows
         while True:
             if self.left() <= 0:
                 return StopReason.TIME_LIMIT
@@ -305,7 +311,7 @@ class _Solve:
             seconds=self.left(),
             stage="plan",
             absolute_gap=wanted,
-            settings={"mip_max_nodes": _PLAN_NODES},
+            settings={"mip_max_nodes": _PLAN_NODES, "mip_heuristic_run_feasibility_jump": False},
         )
         if outcome.x is not None:
             self._polished(core, positions, *read_core(core, choices, outcome.x), self.at.prices)

@@ -138,7 +138,6 @@ def _quadratic(gradient: Floats, hessian: Floats, lower: Floats, upper: Floats) 
     rows = len(gradient)
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
-    highs.setOptionValue("threads", 1)  # HiGHS refuses another number in one thread of the process
     for r in range(rows):
         highs.addVar(float(lower[r]), float(upper[r]))
         highs.changeColCost(r, float(gradient[r]))

@@ -395,8 +395,7 @@ class _Relaxation:
         self._highs = highspy.Highs()
         for option, setting in (
             ("output_flag", False),
-            ("presolve", "off"),
-            ("threads", 1),
+            ("presolve", "off"),  # no number of threads: HiGHS refuses another than ran before in this thread
             ("primal_feasibility_tolerance", 1e-10),
             ("dual_feasibility_tolerance", 1e-10),
         ):

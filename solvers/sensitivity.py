@@ -206,9 +206,9 @@ class _Face:
             row_lower=np.concatenate([lower[counts], np.where(ties.may_decline, 0.0, 1.0)]),
             row_upper=np.concatenate([upper[counts], np.ones(len(ties.may_decline))]),
         )
-        # Here, and not in a thread of its own: HiGHS refuses another number of threads than ran here before.
-        alone = replace(options, threads=1)
-        self._highs, self._scaled = loaded(self._model, alone, seconds=seconds, exact=True)
+        # HiGHS refuses another number of threads than ran before in this thread; 0 takes any.
+        any_threads = replace(options, threads=0)
+        self._highs, self._scaled = loaded(self._model, any_threads, seconds=seconds, exact=True)
         self._highs.setOptionValue("presolve", "off")  # each run starts from the last one's basis
         self._columns = np.arange(columns, dtype=np.int32)
         self.ran_out = False

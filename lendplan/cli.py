@@ -115,15 +115,18 @@ def plan(
     if found.result.solution is not SolutionStatus.OPTIMAL:
         why = {
             StopReason.TIME_LIMIT: f"the time limit of {asked.settings.solver.time_limit:g} s was reached",
-            StopReason.EFFORT: "a book of this size is not searched for the last digits",
+            StopReason.EFFORT: "what a book of this size can be searched for was done",
             StopReason.FAILED: f"the solver gave up ({found.result.detail})",
         }.get(found.result.stop, "the solver stopped a little")
         typer.echo(
             f"{why} before the gap of {asked.settings.solver.gap:g} was proven; the plan written is the best so far. "
-            "Raise solver.time_limit, or loosen solver.gap",
+            + ("Loosen solver.gap" if found.result.stop is StopReason.EFFORT else _REMEDY),
             err=True,
         )
         raise typer.Exit(LIMIT_REACHED)
+
+
+_REMEDY = "Raise solver.time_limit, or loosen solver.gap"
 
 
 @app.command()

@@ -226,7 +226,8 @@ def test_workers_that_do_not_end_by_themselves_are_ended(
 
     monkeypatch.setattr(clusterclient, "_AT_THE_END", 1e-9)
     with load(scenario, ["solver.cluster=local"]) as asked:
-        pids = list(asked.division.book.client.run(os.getpid).values()) if asked.division else []
+        said: Any = asked.division.book.client.run(os.getpid) if asked.division else {}
+        pids = list(said.values())
     assert len(pids) == 2
     end = time.monotonic() + 10
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:

@@ -35,6 +35,8 @@ _COLUMNS = 6  # an enterprise
 _CUTS, _FEW_CUTS = 60, 20  # in a larger book, in one of at most
 _FEW = 2000  # enterprises
 _SURE = 1e-9
+_LARGE = 200_000  # enterprises: in a larger book the last digits are left, where a round gains no more than
+_ENOUGH = 1e-9  # of D
 _FAR = 100.0  # times the first box: prices that have grown so far may have no bound at all
 
 
@@ -138,6 +140,9 @@ def relax(
                 break
             radius = np.where((prices <= lower) | (prices >= upper), _FURTHER * radius, radius)
             continue
+        if 0 <= gained <= _ENOUGH * abs(best.bound) and book.size > _LARGE:
+            best = min(best, trial, key=lambda at: at.bound)
+            break
         if gained >= _GOOD * foretold:
             radius = np.where((prices <= lower) | (prices >= upper), _FURTHER * radius, radius)
         elif gained <= _POOR * foretold:
@@ -169,7 +174,7 @@ def _is_hopeless(book: Book, prices: Floats) -> bool:
 
 def rounds_for(size: int) -> int:
     """Return how many rounds pay: where a book is large its prices are right to 1e-8 without the last digits."""
-    return max(3, min(100, 2_000_000 // max(1, size)))
+    return max(8, min(100, 2_000_000 // max(1, size)))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from lendplan.solvers.rowtable import Value
 SMALL = 8192  # enterprises that are priced without a sample
 _STEPS = 150
 _MANY = 40  # rows
+_VERY_LARGE = 300_000
 _NEAR = 1e-6  # relative: from here on the linear problem over the open choices is faster
 
 
@@ -117,7 +118,13 @@ def _by_sample(
     few = _part(book, SMALL // 2)
     solved = lowest(few, inner, options, left=left, stage=stage, start=start)
     unit = 0.1 * _unit(few, inner)
-    bundle = newton(book, _part(book, BLOCK), value, solved.at.prices, unit, enough_time=lambda: left() > 0)
+    prices = solved.at.prices
+    near_ties = _part(book, BLOCK)
+    if book.size >= _VERY_LARGE:  # most of the way is gone on an eighth of the book
+        eighth = _part(book, book.size // 8)
+        prices = newton(eighth, near_ties, inner, prices, unit, enough_time=lambda: left() > 0)[0].prices
+        near_ties = eighth
+    bundle = newton(book, near_ties, value, prices, unit, enough_time=lambda: left() > 0)
     return bundle, np.abs(bundle[0].prices) / np.sqrt(book.size)
 
 

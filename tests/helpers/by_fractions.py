@@ -48,6 +48,7 @@ class ExactBook:
             b = (1 - w) / (r["risk_max"] - r["risk_min"]) if r["risk_max"] > r["risk_min"] else Fraction(0)
             self.weights = (a, -b)
             self.constant = -a * r["revenue_min"] + b * r["risk_min"]
+        self.stated: dict[str, Fraction] = {}  # right sides of counts before they are made whole numbers
         self.rows = list(self._rows())
 
     def column(self, name: str) -> list[Any]:
@@ -124,7 +125,9 @@ class ExactBook:
                     return (inside - less) * per_line, (inside - less) * per_loan
 
                 right = Fraction(0) if share is not None or is_rate else Fraction(value)
+                name = f"{limit['name']}[{group or '(blank)'}]" if by else limit["name"]
                 if limit["measure"] == "count" and share is None:  # a count means a whole number
+                    self.stated[name] = right
                     slack = Fraction(1e-9) * max(Fraction(1), right)
                     right = Fraction(
                         math.ceil(right - slack) if sense == "at_least" else math.floor(right + slack)
@@ -132,7 +135,7 @@ class ExactBook:
                 if limit["of"] and share is not None:
                     right = share * Fraction(budget["total"])
                 yield (
-                    f"{limit['name']}[{group or '(blank)'}]" if by else limit["name"],
+                    name,
                     sense,
                     coefficient,
                     right,

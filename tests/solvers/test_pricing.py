@@ -11,7 +11,7 @@ from searched import Priced, everything
 
 from lendplan.models.measures import Floats, Objective, Ranges
 from lendplan.models.problem import Members, Problem, Row
-from lendplan.solvers import pricing
+from lendplan.solvers import blocks, pricing
 from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, least
 from lendplan.solvers.rowtable import Value, value_of
 
@@ -134,7 +134,7 @@ def test_neither_blocks_nor_envelopes_change_a_choice(
         whole.choices(prices, value),
         whole.closeness(prices, value, lending=True),
     )
-    monkeypatch.setattr(pricing, "_FEW", few)
+    monkeypatch.setattr(blocks, "_FEW", few)
     monkeypatch.setattr(pricing, "BLOCK", block)
     cut = Lagrangian(problem)
     assert len(cut.blocks) == -(-200 // block)

@@ -26,6 +26,7 @@ from lendplan.solvers.rowtable import Value
 SMALL = 8192  # enterprises that are priced without a sample
 _STEPS = 150
 _MANY = 40  # rows
+_TINY = 150  # enterprises whose choices all enter one linear problem at once
 _VERY_LARGE = 300_000
 _NEAR = 1e-6  # relative: from here on the linear problem over the open choices is faster
 
@@ -49,6 +50,10 @@ def lowest(
     stage : named to the watcher
     start : shape (rows,), prices to begin from, such as those of a similar problem
     """
+    if book.size <= _TINY:
+        nothing = book.evaluate(np.zeros(len(book.amount)), value)
+        far = 10.0 * _unit(book, value)
+        return relax(book, value, [nothing], far, options, left=left, stage=stage, width=book.size)
     bundle, radius = near(book, value, options, left=left, stage=stage, start=start)
     if len(book.amount) > _MANY and book.size <= SMALL:
         # With hundreds of rows few cuts say little: everybody's choices enter at once.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lendplan.data.churn import read_churn
 from lendplan.models.measures import Economics, Floats, Form, Indices, Objective, Ranges
-from lendplan.models.problem import Choice, Members, Problem, Row, reached
+from lendplan.models.problem import PER_ENTERPRISE, Choice, Members, Problem, Row, reached
 
 BUDGET_A_HEAD = 20.0  # at most; less where the limits leave some of it unspent
 SAMPLE = 4000
@@ -167,26 +167,12 @@ def _at(form: Form, chosen: Indices, size: int) -> Form:
 
 def _part_of(problem: Problem, chosen: Indices) -> Problem:
     """Return the budget's problem over some of the enterprises, the budget in proportion."""
-    names = (
-        "enterprise",
-        "curve",
-        "line_min",
-        "line_max",
-        "line_step",
-        "first_rate",
-        "last_rate",
-        "must_lend",
-        "default_probability",
-        "risk_weight",
-        "risk_index",
-        "grade_factor",
-    )
     weights = problem.scalarisation
     objective = problem.objective
     if objective.kind == "weighted":  # the same weights, whatever the number of enterprises
         objective = replace(objective, ranges=Ranges(0.5 / weights.revenue, 0.0, -0.5 / weights.risk, 0.0))
     return problem.replaced(
-        **{name: getattr(problem, name)[chosen] for name in names},
+        **{name: getattr(problem, name)[chosen] for name in PER_ENTERPRISE},
         budget=problem.budget * len(chosen) / problem.size,
         objective=objective,
         limits=(),

@@ -1,7 +1,8 @@
 """The claims about a whole plan: that it keeps to the limits, and that no plan exceeds its certified bound."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lendplan.certify.bound import certified_bound, price_faults
@@ -29,16 +30,20 @@ class Certified:
         What no plan exceeds, in the objective's unit; None where nothing was proven.
     by
         How, in words; '' where nothing was.
+    by_prices
+        D of the shadow prices, which they prove by themselves; None where leaves prove the bound, and the certificate
+        does not state it, so that nothing holds the prices.
     """
 
     bound: float | None
     by: str = ""
+    by_prices: float | None = None
 
 
 def check_certificate(
     certificate: Mapping[str, Any], search: Search, choices: Choices, checks: Checklist
 ) -> Certified:
-    """Check the prices and the certified bound: D(λ) itself, or the claim that the leaves prove.
+    """Check the prices, by D(λ), and the certified bound: D(λ) itself, or the claim that the leaves prove.
 
     Parameters
     ----------
@@ -64,12 +69,47 @@ def check_certificate(
     detail = "; ".join(faults) or f"{len(prices):,} prices, signs and names are right"
     if not checks.add("prices", not faults, detail):
         return Certified(None)
-    if search.leaves is not None:
-        return _check_leaves(stated, search, choices, checks)
     bound = certified_bound(choices, prices)
-    if stated is not None:
-        _check_stated(finite(stated), bound, choices, checks)
-    return Certified(bound, f"by the prices, {_arithmetic(choices)}")
+    repeats = _is_repeatable(choices)
+    room = _again(bound, choices)
+    if search.leaves is None:
+        if stated is not None:
+            _check_stated("certified bound", finite(stated), bound, room, checks, repeats=repeats)
+        check_prices_bound(certificate, bound, room, checks, repeats=repeats)
+        return Certified(bound, f"by the prices, {_arithmetic(choices)}", bound)
+    is_held = check_prices_bound(certificate, bound, room, checks, repeats=repeats)
+    claimed = finite(stated)
+    if claimed is not None:
+        detail = f"stated {claimed!r}; the prices by themselves prove {bound!r}"
+        checks.add("certified bound within the prices'", claimed <= bound + room, detail)
+    certified = _check_leaves(stated, search, choices, checks)
+    return replace(certified, by_prices=bound if is_held else None)
+
+
+def check_prices_bound(
+    certificate: Mapping[str, Any], bound: float, room: float, checks: Checklist, *, repeats: bool
+) -> bool:
+    """Check that D(λ) of the prices is a number, and the one that is stated; return whether one is.
+
+    Parameters
+    ----------
+    certificate
+        As read. Versions up to 0.2.0 wrote no ``prices_bound``.
+    bound
+        D(λ), recomputed.
+    room
+        By how much it may differ from the stated one.
+    checks
+        Where to note.
+    repeats
+        Whether it comes out the same to the last bit wherever it is recomputed.
+    """
+    name = "bound of the prices"
+    if not math.isfinite(bound):
+        checks.add(name, False, f"D(λ) of the shadow prices is {bound!r}, so they prove nothing")
+    elif "prices_bound" in certificate:
+        _check_stated(name, finite(certificate["prices_bound"]), bound, room, checks, repeats=repeats)
+    return "prices_bound" in certificate
 
 
 def _again(bound: float, choices: Choices) -> float:
@@ -82,11 +122,11 @@ def _is_repeatable(choices: Choices) -> bool:
     return choices.is_exact and choices.question.churn_fit != "logistic"
 
 
-def _check_stated(stated: float | None, bound: float, choices: Choices, checks: Checklist) -> None:
-    """Check that the stated bound is D(λ): no less, where that is known to the last bit, and hardly more."""
-    name = "certified bound"
-    room = _again(bound, choices)
-    if stated is not None and _is_repeatable(choices) and bound - room <= stated < bound:
+def _check_stated(
+    name: str, stated: float | None, bound: float, room: float, checks: Checklist, *, repeats: bool
+) -> None:
+    """Check that a stated bound is D(λ): no less, where that is known to the last bit, and hardly more."""
+    if stated is not None and repeats and bound - room <= stated < bound:
         checks.add(
             name, False, f"stated {stated!r} is less than D(λ), which is {bound!r}; nothing was rounded"
         )

@@ -21,6 +21,8 @@ TEXTS = ("enterprise", "grade", "decision", "reason")
 NUMBERS = ("rate", "line", "exposure", "interest", "revenue", "risk", "value")
 HEADER = ("enterprise", "grade", "decision", *NUMBERS, "reason")
 ROLES = ("scenario", "enterprises", "ratings", "churn")
+DIGITS = 1000
+"""Of a whole number in a JSON file; a double has no more than 309."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,8 @@ def read_folder(folder: Path) -> PlanFolder:
     if not folder.is_dir():
         raise InputError(Finding("no such folder", file=str(folder)))
     tables: dict[str, Allocations] = {}
-    for name in ("allocations.csv", "allocations.parquet"):
+    is_point = _is_point(folder)
+    for name in ("allocations.parquet",) if is_point else ("allocations.csv", "allocations.parquet"):
         try:
             tables[name] = read_allocations(folder / name)
         except InputError as error:
@@ -185,8 +188,23 @@ def read_folder(folder: Path) -> PlanFolder:
         raise InputError([*findings, *error.findings]) from None
     if findings:
         raise InputError(findings)
+    if is_point:
+        table = replace(
+            tables["allocations.parquet"], encoding="utf-8"
+        )  # which the format leaves no choice of
+        return replace(papers, table=table, parquet=(True, "a point of a sweep has no other allocation"))
     table = tables["allocations.csv"]
     return replace(papers, table=table, parquet=same_as(table, tables["allocations.parquet"]))
+
+
+def _is_point(folder: Path) -> bool:
+    """Whether a folder is a point of a sweep, which has its allocation as Parquet alone."""
+    if (folder / "allocations.csv").exists():
+        return False
+    try:
+        return isinstance(_read_json(folder / "manifest.json").get("point"), dict)
+    except InputError:
+        return False
 
 
 def read_papers(folder: Path) -> PlanFolder:
@@ -229,10 +247,17 @@ def _read_json(path: Path) -> dict[str, Any]:
             raise ValueError("a key stands twice in one object")
         return content
 
+    def whole(digits: str) -> int:
+        if len(digits) > DIGITS:
+            raise ValueError(f"it has a number of {len(digits):,} digits; none may have more than {DIGITS:,}")
+        return int(digits)
+
     try:
-        content = json.loads(read_text(path).text, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
+        content = json.loads(read_text(path).text, object_pairs_hook=unique, parse_int=whole)
+    except ValueError as error:
         raise InputError(Finding(f"is malformed JSON: {error}", file=str(path))) from error
+    except RecursionError as error:
+        raise InputError(Finding("is malformed JSON: it is nested too deeply", file=str(path))) from error
     if not isinstance(content, dict) or not content:
         raise InputError(Finding("must hold a JSON object with keys", file=str(path)))
     return content

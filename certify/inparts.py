@@ -237,7 +237,7 @@ def check_bound(
     certificate: Mapping[str, Any], whole: Together, parts: Sequence[DualPart], checks: Checklist
 ) -> float | None:
     """Check the prices and the certified bound of a certificate without leaves; return the bound."""
-    from lendplan.certify.claims import TRUE_AGAIN
+    from lendplan.certify.claims import TRUE_AGAIN, check_prices_bound
     from lendplan.certify.totals import objective_scale
 
     stated, prices = certificate.get("certified_bound"), certificate.get("prices")
@@ -251,7 +251,8 @@ def check_bound(
     if not checks.add("prices", not faults, told):
         return None
     bound = bound_of_parts(whole, parts, prices)
+    room = TRUE_AGAIN * max(abs(bound), 1e-3 * objective_scale(bound, whole.question))
     if stated is not None:
-        room = TRUE_AGAIN * max(abs(bound), 1e-3 * objective_scale(bound, whole.question))
         checks.equal("certified bound", finite(stated), bound, room)
+    check_prices_bound(certificate, bound, room, checks, repeats=False)
     return bound

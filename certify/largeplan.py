@@ -22,6 +22,7 @@ from lendplan.certify.inputs import SHIPPED, Inputs, quiet
 from lendplan.certify.pricing import Weights, weights_of
 from lendplan.certify.question import Question
 from lendplan.certify.report import Check, Checklist, Report
+from lendplan.certify.statements import check_statements
 from lendplan.certify.sums import FloatSums
 from lendplan.certify.totals import check_agreement, check_bounds, check_summary
 from lendplan.data.book import assemble_book
@@ -95,7 +96,8 @@ def verify_large(
     whole = Together(question, weights, looked.duals)
     bound = check_bound(plan.certificate, whole, looked.duals, checks)
     how = "in floating point with its rounding bound added, part by part"
-    certified = Certified(bound, f"by the prices, {how}" if bound is not None else "")
+    certified = Certified(bound, f"by the prices, {how}" if bound is not None else "", bound)
+    check_statements(plan.summary, question, whole.families, checks)
     if len(looked.sums) == len(looked.duals):
         together = SumsTogether(looked.sums, whole)
         as_sums = cast(FloatSums, together)

@@ -1,6 +1,7 @@
 """`verify`: every claim of a written plan, checked from its files and the input tables."""
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +22,13 @@ from lendplan.certify.pricing import weights_of
 from lendplan.certify.question import Question, finite, question_of
 from lendplan.certify.report import Checklist, Report
 from lendplan.certify.rows import rows_of
+from lendplan.certify.statements import check_statements
 from lendplan.certify.sums import sums_of
 from lendplan.certify.totals import check_agreement, check_bounds, check_summary, objective_scale
 from lendplan.data.findings import Finding, InputError
 
 
-def verify(folder: Path) -> Report:
+def verify(folder: Path, read: Callable[[PlanFolder, Mapping[str, str]], Inputs] = read_inputs) -> Report:
     """Check a written plan; nothing is written, printed or logged.
 
     Parameters
@@ -34,6 +36,8 @@ def verify(folder: Path) -> Report:
     folder
         Holds allocations.csv, allocations.parquet, summary.json, certificate.json and manifest.json. It may have been
         moved; inputs are looked for where the manifest says.
+    read
+        How they are read; who checks many plans of the same inputs need not read them each time.
 
     Returns
     -------
@@ -49,8 +53,10 @@ def verify(folder: Path) -> Report:
     Notes
     -----
     Not checked: that the scenario file says what the manifest's scenario says (its hash is), ranges that the
-    scenario does not give (they are taken as stated), shadow prices and the list of what binds, reasons, versions
-    and times. An enterprise with `must: lend` that the scenario excludes fails the check ``must lend``.
+    scenario does not give (they are taken as stated), how far a right side may move before its price does, what binds
+    and why budget is left, reasons, versions and times. Shadow prices are held by the bound that they prove; beside
+    leaves, certificates of versions up to 0.2.0 do not state it. An enterprise with `must: lend` that the scenario
+    excludes fails the check ``must lend``.
     """
     from lendplan.certify.largeplan import large_dataset, verify_large  # loads Arrow
 
@@ -67,7 +73,7 @@ def verify(folder: Path) -> Report:
     question = question_of(plan.scenario, str(folder / "manifest.json"))
     search = search_of(plan.certificate, str(folder / "certificate.json"))
     checks = Checklist()
-    inputs = read_inputs(plan, question.columns)
+    inputs = read(plan, question.columns)
     is_unchanged = _check_inputs(plan, question, inputs, checks)
     is_table = check_header(plan.table, HEADER, checks)
     if is_table:
@@ -94,6 +100,7 @@ def verify(folder: Path) -> Report:
 
     choices = Choices(question, applicants, families, weights)
     certified = check_certificate(plan.certificate, search, choices, checks)
+    check_statements(plan.summary, question, families, checks)
     if is_table and check_rows(plan.table, applicants, checks):
         check_decisions(plan.table, applicants, checks)
         measured = measure(plan.table, question, applicants, weights)
@@ -119,6 +126,7 @@ def _notes(plan: PlanFolder, question: Question, certified: Certified) -> tuple[
             f"certified: no plan is worth more than {bound:.10g}; this one is worth {objective:.10g}{gap}"
         )
         notes.append(f"certified {certified.by}")
+        notes += _of_prices(plan, certified)
     own = finite(plan.summary.get("bound"))
     if own is not None and (bound is None or own < bound):
         trusted = (
@@ -129,11 +137,40 @@ def _notes(plan: PlanFolder, question: Question, certified: Certified) -> tuple[
         notes.append(
             "taken on trust: the payoff ranges, which the solver found and the scenario does not give"
         )
+    notes += _strange(plan, question)
     overrides = plan.manifest.get("overrides")
     if overrides:
         notes.append(f"the scenario file was overridden by {', '.join(map(str, overrides))}")
     notes.append("the scenario is taken as the manifest states it; of its file only the hash was checked")
     return tuple(notes)
+
+
+def _of_prices(plan: PlanFolder, certified: Certified) -> list[str]:
+    """Say what holds the shadow prices where it is not they that prove the certified bound."""
+    if plan.certificate.get("leaves") is None:
+        return []
+    if certified.by_prices is None:
+        return [
+            "taken on trust: the shadow prices, since this certificate states no prices_bound beside its leaves"
+        ]
+    return [
+        f"the shadow prices by themselves prove that no plan is worth more than {certified.by_prices:.10g}"
+    ]
+
+
+def _strange(plan: PlanFolder, question: Question) -> list[str]:
+    """Say what is no false claim, and is not what is written with such a plan either."""
+    notes = []
+    status, gap = plan.summary.get("status"), finite(plan.summary.get("gap"))
+    if status == "feasible" and gap is not None and gap <= question.gap:
+        notes.append(
+            f"the status is feasible, though the gap of {gap:.1e} is within the {question.gap:g} asked for"
+        )
+    if question.formulation == "two_stage" and plan.summary.get("bound") is not None:
+        notes.append(
+            "the manifest's formulation is two_stage, which gives no bound, and the summary has one, as of joint"
+        )
+    return notes
 
 
 def _check_inputs(plan: PlanFolder, question: Question, inputs: Inputs, checks: Checklist) -> bool:

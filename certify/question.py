@@ -135,6 +135,11 @@ def question_of(scenario: Mapping[str, Any], file: str = "manifest.json") -> Que
         is not understood must not be passed over.
     """
     block = _Block(scenario, file, "scenario")
+    for name in ("title", "currency"):
+        if not block.text(name):
+            block.refuse(name, "must not be blank")
+    if block.number("unit") <= 0:
+        block.refuse("unit", f"must be above 0, and is {block.get('unit')!r}")
     rates, lines, budget = block.below("rates"), block.below("lines"), block.below("budget")
     money, objective = block.below("economics"), block.below("objective")
     kind = objective.one_of("kind", "weighted", "profit")

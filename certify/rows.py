@@ -119,7 +119,7 @@ def rows_of(question: Question, book: Book, is_eligible: NDArray[np.bool_]) -> t
     book
         Its columns choose the members.
     is_eligible
-        Only these count; a limit `by` a column has a row for each value that one of them has, (n,).
+        Only these count, (n,). A limit `by` a column has a row for each value that one of them has whom `where` keeps.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _family(limit: LimitText, question: Question, book: Book, is_eligible: NDArr
         group = np.where(member, 0, -1).astype(np.int64)
     else:
         codes, texts = _texts(_column(book, limit.by, question, limit)).coded()
-        found, first = np.unique(codes[is_eligible], return_index=True)
+        found, first = np.unique(codes[member], return_index=True)
         found = found[np.argsort(first)]  # in the order in which they first stand in the book
         names = tuple(f"{limit.name}[{value}]" for value in texts[found])
         place = np.full(len(texts), -1, dtype=np.int64)

@@ -19,6 +19,7 @@ from lendplan.scenario import Limit
 
 APPLICANT = "the applicant"
 _SHOWN = 8  # values of a column that a message lists
+_TOO_LARGE = 1e4  # × the budget and the largest line of the book: beyond it, a line is in another unit
 _OPTIONS = {
     "grade": "--grade",
     "risk_weight": "--risk-weight",
@@ -69,6 +70,8 @@ def read_applicant(plan: PricedPlan, given: Mapping[str, object], columns: Mappi
         values = _values(plan, cells)
     except InputError as error:
         raise InputError(dict.fromkeys([*findings, *error.findings])) from None
+    if "line_max" in cells:
+        findings += _beyond_sense(plan, values)
     if findings:
         raise InputError(findings)
     belongs, alone = _memberships(plan, cells)
@@ -79,8 +82,10 @@ def _cells(
     plan: PricedPlan, given: Mapping[str, object], columns: Mapping[str, object]
 ) -> tuple[dict[str, str], list[Finding]]:
     """Return column → text of the applicant's row, and what is wrong that a row of the book could not have wrong."""
-    findings: list[Finding] = []
     cells = {name: str(value) for name, value in given.items() if value is not None}
+    blank = [name for name, text in cells.items() if name != "grade" and not text.strip()]
+    findings = [Finding("is blank; give a number, or leave it out", key=_OPTIONS[name]) for name in blank]
+    cells = {name: text for name, text in cells.items() if name not in blank}
     ours = {theirs: name for name, theirs in plan.case.settings.columns.items()}
     known = list(plan.case.book.table)
     for theirs, value in columns.items():
@@ -98,7 +103,8 @@ def _cells(
         findings.append(Finding("is blank; a grade names the churn curve", key="--grade"))
         cells["grade"] = plan.case.churn.grades[0]
     if not cells.get("risk_weight", "").strip() and not cells.get("default_probability", "").strip():
-        findings.append(Finding("is needed, or --default-probability", key="--risk-weight"))
+        if not {"risk_weight", "default_probability"} & set(blank):
+            findings.append(Finding("is needed, or --default-probability", key="--risk-weight"))
         cells["risk_weight"] = "0"  # so that nothing else is said of it
     return cells, findings + _missing(plan, cells)
 
@@ -137,6 +143,19 @@ def _values(plan: PricedPlan, cells: Mapping[str, str]) -> Applicants:
         return select_applicants(book, terms_of(plan.case.settings), plan.problem.rates, churn.grades)
     except InputError as error:
         raise InputError(_as_option(one) for one in error.findings) from None
+
+
+def _beyond_sense(plan: PricedPlan, values: Applicants) -> list[Finding]:
+    """Refuse a largest line with which no figure would mean anything: it is in another unit, or mistyped."""
+    budget, longest = plan.problem.budget, float(plan.problem.line_max.max(initial=0.0))
+    most = _TOO_LARGE * max(budget, longest)
+    if not len(values.row) or most <= 0 or values.line_max[0] <= most:
+        return []
+    message = (
+        f"{values.line_max[0]:.12g} is more than {_TOO_LARGE:,.0f} times the budget, {budget:.12g}, and the largest "
+        f"line of the book, {longest:.12g}; is it in the same unit?"
+    )
+    return [Finding(message, key=_OPTIONS["line_max"])]
 
 
 def _as_option(finding: Finding) -> Finding:

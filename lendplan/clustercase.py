@@ -36,7 +36,7 @@ from lendplan.models.applicants import Applicants, mismatch_of
 from lendplan.models.limits import Census, build_limits
 from lendplan.models.problem import Row
 from lendplan.scenario import Settings
-from lendplan.scrutiny import Locate, Seen, contradicting_shares, nothing_counted, tell
+from lendplan.scrutiny import Locate, Seen, contradicting_shares, left_out, nothing_counted, tell
 from lendplan.solvers.cluster import ClusterBook, Part
 
 if TYPE_CHECKING:
@@ -152,6 +152,7 @@ def divide(
             file=str(dataset.path),
             grades=frozenset().union(*(one.grades for one in scanned)),
             nobody=_nobody_in(recipe, census),
+            left_out=left_out(recipe.specs, census),
             eligible=census.size,
             heavy=sum(one.heavy for one in scanned),
         ),
@@ -231,7 +232,7 @@ def _about_the_whole(
             findings.append(locate(("budget", "total"), mismatch))
     at_nothing = any(one.at_nothing for one in scanned)
     must = any(one.must_at_nothing for one in scanned)
-    return findings + nothing_counted(at_nothing, must, rows, locate)
+    return findings + nothing_counted(at_nothing, must, rows, settings.economics.fixed_cost, locate)
 
 
 def _divided(

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from lendplan.data.findings import Finding, InputError, did_you_mean, listed
-from lendplan.models.break_even import RateTurns, RiskTurns, rate_turns, risk_turns
+from lendplan.models.break_even import RiskTurns, risk_turns
+from lendplan.models.ceilings import Ceiling
 from lendplan.models.priced import PricedEnterprise, only
+from lendplan.models.rate_turns import RateTurns, rate_turns
 from lendplan.pricedplan import PricedPlan, Scale
 
 _SEARCHED = 20_000  # ids that a misspelt one is held against
@@ -181,10 +183,10 @@ def loan_at(one: PricedEnterprise, rate: int, line: float) -> Loan:
     )
 
 
-def turns_of_rate(plan: PricedPlan, one: PricedEnterprise) -> RateTurns:
+def turns_of_rate(plan: PricedPlan, one: PricedEnterprise, ceiling: Ceiling | None = None) -> RateTurns:
     """Return where the rate would turn the decision, on the enterprise's own churn curve."""
     churn = plan.case.churn
-    return rate_turns(one, churn.rates, 1.0 - churn.churn[int(one.problem.curve[0])])
+    return rate_turns(one, churn.rates, 1.0 - churn.churn[int(one.problem.curve[0])], ceiling)
 
 
 def _alternative(

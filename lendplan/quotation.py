@@ -14,12 +14,13 @@ import numpy as np
 
 from lendplan.applicant import Applicant, read_applicant
 from lendplan.explanation import Loan, loan_at, turns_of_rate
-from lendplan.models.break_even import RateTurns, RiskTurns, risk_turns
+from lendplan.models.break_even import RiskTurns, risk_turns
+from lendplan.models.ceilings import Ceiling
 from lendplan.models.displacement import Displaced, make_room
-from lendplan.models.limits import NEVER_NEGATIVE
 from lendplan.models.measures import Floats
-from lendplan.models.priced import Choices, PricedEnterprise, with_applicant
+from lendplan.models.priced import PricedEnterprise, with_applicant
 from lendplan.models.problem import PER_ENTERPRISE, Row
+from lendplan.models.rate_turns import RateTurns
 from lendplan.pricedplan import PricedPlan, Scale
 
 
@@ -140,37 +141,10 @@ def _asked(plan: PricedPlan, applicant: Applicant) -> _Asked:
     return _Asked(one, problem.rows, np.concatenate([plan.standing.used, used]), notes)
 
 
-def _fitting(asked: _Asked) -> tuple[Choices, str]:
-    """Return the choices that the rows leave it even where everybody else gives way, and what cut its largest line."""
-    one = asked.one
-    rate = one.admissible
-    unit = one.basis(rate, np.ones(len(rate)))
-    per_line, per_loan = one.uses[:, :3] @ unit[:3], one.uses[:, 3]
-    largest = np.full(len(rate), one.lines[0])
-    cut = ""
-    for r, row in enumerate(asked.rows):
-        if row.sense < 0 or row.share is not None or row.measure not in NEVER_NEGATIVE:
-            continue
-        with np.errstate(divide="ignore", invalid="ignore"):
-            most = np.where(per_line[r] > 0, (row.amount - per_loan[r]) / per_line[r], np.inf)
-        most = np.where(per_loan[r] > row.amount, 0.0, most)
-        if np.any(most < largest):
-            largest, cut = np.minimum(largest, most), row.name
-    least, step = float(one.problem.line_min[0]), float(one.problem.line_step[0])
-    if cut and step > 0:
-        largest = np.floor(largest / step + 1e-9) * step
-    kept = np.flatnonzero((largest >= least) & (largest > 0))
-    lines, rates = [largest[kept]], [rate[kept]]
-    if least > 0:
-        lower = kept[largest[kept] > least]
-        lines.append(np.full(len(lower), least))
-        rates.append(rate[lower])
-    return one.at(np.concatenate(rates), np.concatenate(lines)), cut
-
-
 def _quoted(plan: PricedPlan, asked: _Asked, grade: str) -> Quote:
     one, notes = asked.one, asked.notes
-    choices, cut = _fitting(asked)
+    ceiling = Ceiling(one)
+    choices, cut = ceiling.choices()
     if not len(choices.net):
         cause = (
             f"`{cut}` leaves no room for its least line, whoever gives way"
@@ -180,7 +154,7 @@ def _quoted(plan: PricedPlan, asked: _Asked, grade: str) -> Quote:
         return replace(_not_considered(plan, grade, "decline", cause), notes=tuple(notes))
     at = int(np.argmax(choices.net))
     loan = loan_at(one, int(choices.rate[at]), float(choices.line[at]))
-    is_tie = abs(loan.net) <= one.margin
+    is_tie = abs(loan.net) <= one.margin_at(int(choices.rate[at]), loan.line)
     lends = loan.net > 0 or is_tie
     if cut and lends:
         notes.append(f"`{cut}` allows no larger line, whoever gives way")
@@ -209,8 +183,8 @@ def _quoted(plan: PricedPlan, asked: _Asked, grade: str) -> Quote:
         displaced=displaced,
         unplaced=unplaced,
         effect=effect,
-        risk_turns=risk_turns(one),
-        rate_turns=turns_of_rate(plan, one),
+        risk_turns=risk_turns(one, ceiling),
+        rate_turns=turns_of_rate(plan, one, ceiling),
         scale=plan.scale,
         notes=tuple(notes),
     )

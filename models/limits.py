@@ -53,12 +53,15 @@ class Census:
     present : columns that ``where`` names → the texts that stand in some row
     groups : for each limit, value of its ``by`` column ('' without one) → how many eligible enterprises have it, and
         how many of them the limit counts
+    in_book : for each limit ``by`` a column that asks for at least so much, the values that some enterprise has which
+        ``where`` keeps, eligible or not; nothing for the others
     size : number of eligible enterprises
     """
 
     is_text: Mapping[str, bool]
     present: Mapping[str, frozenset[str]]
     groups: tuple[Mapping[str, tuple[int, int]], ...]
+    in_book: tuple[frozenset[str], ...]
     size: int
 
     def __add__(self, other: Census) -> Census:
@@ -70,7 +73,13 @@ class Census:
                 both[value] = (before[0] + eligible, before[1] + inside)
             groups.append(both)
         present = {column: texts | other.present[column] for column, texts in self.present.items()}
-        return Census(self.is_text, present, tuple(groups), self.size + other.size)
+        in_book = tuple(ours | theirs for ours, theirs in zip(self.in_book, other.in_book, strict=True))
+        return Census(self.is_text, present, tuple(groups), in_book, self.size + other.size)
+
+    def left_out(self, position: int) -> list[str]:
+        """Return the values of a limit's column of which nobody eligible is counted, so that it asks nothing there."""
+        counted = {value for value, (_, inside) in self.groups[position].items() if inside}
+        return sorted(self.in_book[position] - counted)
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,19 @@ def _census(
             if column in book and book.is_text(column)
         },
         groups=tuple({} if one is None else one.counted() for one in memberships),
+        in_book=tuple(_in_book(spec, book) for spec in specs),
         size=size,
+    )
+
+
+def _in_book(spec: LimitSpec, book: ColumnTable) -> frozenset[str]:
+    if spec.by is None or spec.sense == 1:
+        return frozenset()
+    everyone = _membership(spec, book, np.arange(book.rows, dtype=np.int64))
+    return (
+        frozenset()
+        if everyone is None
+        else frozenset(v for v, (_, inside) in everyone.counted().items() if inside)
     )
 
 

@@ -143,10 +143,14 @@ class PricedEnterprise:
 
     @cached_property
     def margin(self) -> float:
-        """How near to 0, or to another choice, a net worth is no difference: :data:`TIE` of the amounts compared."""
-        rate, line = self.choices.rate[[self.best]], self.choices.line[[self.best]]
-        terms = np.abs(self.uses @ self.basis(rate, line)[:, 0]) * np.abs(self.price)
-        return TIE * float(np.abs(self.choices.value[self.best]) + np.sum(terms))
+        """How near to 0, or to another choice, the best one's net worth is no difference."""
+        return self.margin_at(int(self.choices.rate[self.best]), float(self.choices.line[self.best]))
+
+    def margin_at(self, rate: int, line: float) -> float:
+        """Return how near to 0 the net worth of a loan is no difference: :data:`TIE` of the amounts compared."""
+        terms = np.abs(self.used(rate, line)) * np.abs(self.price)
+        value = self.at(np.array([rate]), np.array([line])).value[0]
+        return TIE * float(np.abs(value) + np.sum(terms))
 
     def used(self, rate: int, line: float) -> Floats:
         """Return what a line at a rate adds to each row, (rows,)."""

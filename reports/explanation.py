@@ -134,7 +134,7 @@ def _risk(record: Record, turns: Record) -> list[str]:
     elif up_to is None and start is None:
         said = f"{now}: a loan would not be worth its price at any, not even at 0."
     elif up_to is not None:
-        beyond = f", or from {start:.4g} on, which the limits cause" if start is not None else ""
+        beyond = f", or {_from(turns)}" if start is not None else ""
         if abs(turns["now"] - up_to) <= _TIE * up_to:
             said = f"{now}: just where the decision turns, lent to below, declined above{must}{beyond}."
         elif turns["now"] <= up_to:
@@ -142,13 +142,19 @@ def _risk(record: Record, turns: Record) -> list[str]:
         else:
             said = f"{now}: declined{must}; lent to, at {_percent(turns['rate_at_turn'])}, up to {up_to:.4g}{beyond}."
     else:
-        said = f"{now}: lent to from {start:.4g} on, which the limits cause."
+        said = f"{now}: lent to {_from(turns)}."
     moves = [
         f"{_percent(turn['rate'])} {side} {turn['risk_weight']:.4g}"
         for side, turn in (("below", turns["below"]), ("above", turns["above"]))
         if turn is not None
     ]
     return [f"{said} Its rate would be {' and '.join(moves)}." if moves else said]
+
+
+def _from(turns: Record) -> str:
+    end = turns["lends_until"]
+    until = "on" if end is None else f"to {end:.4g}"
+    return f"from {turns['lends_from']:.4g} {until}, which the limits cause"
 
 
 def _rates(turns: Record) -> str:

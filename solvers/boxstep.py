@@ -89,6 +89,7 @@ def relax(
     left: Callable[[], float],
     stage: str,
     width: int | None = None,
+    few: bool = False,
 ) -> Relaxed:
     """Find the exact optimum of the continuous relaxation, from prices that are nearly right.
 
@@ -101,6 +102,7 @@ def relax(
     left : seconds left
     stage : named to the watcher
     width : how many enterprises are left open; by the size of the book unless given
+    few : the bundle's prices are nearly right, so that a few choices an enterprise do although all are open
     """
     sense = book.table.sense
     bundle = list(bundle)
@@ -116,7 +118,8 @@ def relax(
             positions = np.union1d(positions, more)
         bundle = _kept(bundle, best, book.amount, _FEW_CUTS if book.size <= _FEW else _CUTS)
         open_ = opened(book, bundle, value, positions)
-        most = _COLUMNS * width if width < book.size else open_.core.size * 2 * len(book.problem.rates)
+        every = width >= book.size and not few
+        most = open_.core.size * 2 * len(book.problem.rates) if every else _COLUMNS * width
         columns = _columns(open_.core, [best.prices, trial.prices], value, beyond, most)
         lower, upper = box(best.prices, radius, sense)
         outcome, totals = _solve(open_, columns, value, book.amount, lower, upper, options, left(), stage)
@@ -134,7 +137,7 @@ def relax(
         elif np.any(pressed & (np.abs(prices) > _FAR * start)) and _is_hopeless(book, prices):
             return Relaxed(trial, -np.inf, *mixed, StopReason.PROVEN, False, infeasible=True)
         foretold, gained = best.bound - model, best.bound - trial.bound
-        if trial.bound - model <= TOLERANCE * max(abs(trial.bound), 1e-300):
+        if trial.bound - model <= TOLERANCE * _size(trial.bound, value):
             best = trial
             if not pressed.any():
                 break
@@ -149,8 +152,13 @@ def relax(
             radius = radius / _NEARER
         if gained > 0:
             best, trial = trial, best
-    exact = best.bound - floor <= TOLERANCE * max(abs(best.bound), 1e-300)
+    exact = best.bound - floor <= TOLERANCE * _size(best.bound, value)
     return Relaxed(best, floor, *mixed, stop, exact)
+
+
+def _size(bound: float, value: Value) -> float:
+    """Return what D is measured against: where terms and constant cancel, as at the least risk, D itself is dust."""
+    return max(abs(bound), abs(value.constant), 1e-300)
 
 
 def _kept(bundle: list[Evaluation], best: Evaluation, amount: Floats, most: int) -> list[Evaluation]:
@@ -215,7 +223,8 @@ def penalties(core: Problem, prices: Floats, value: Value) -> tuple[Floats, Floa
     v, loan = v.reshape(n, m), loan.reshape(n, m)
     rate = np.arange(m)
     v[(rate < core.first_rate[:, None]) | (rate > core.last_rate[:, None])] = -np.inf
-    lent = np.stack([v * core.line_min[:, None] + loan, v * core.line_max[:, None] + loan], axis=2)
+    with np.errstate(invalid="ignore"):  # −inf × 0
+        lent = np.stack([v * core.line_min[:, None] + loan, v * core.line_max[:, None] + loan], axis=2)
     lent[np.isnan(lent)] = -np.inf
     lent[core.line_min >= core.line_max, :, 0] = -np.inf
     nothing = np.where(core.must_lend, -np.inf, 0.0)

@@ -128,11 +128,6 @@ class ClusterBook:
         )
         return least(np.concatenate([close for _, close in found]), most, positions)
 
-    def within(self, prices: Floats, value: Value, margin: float) -> Indices:
-        """Return the enterprises that have a choice within ``margin`` of their best; as :meth:`Lagrangian.within`."""
-        found = self.ask(_within, prices, value, margin)
-        return np.concatenate([part.first + place for part, place in zip(self.parts, found, strict=True)])
-
     def gather(self, positions: Indices) -> Problem:
         """Return some of the enterprises as a problem of their own; as :meth:`Lagrangian.gather`."""
         place = np.searchsorted(self._starts, positions, side="right") - 1
@@ -246,10 +241,6 @@ def _closest(
         return np.arange(len(close)), close
     place, _ = least(close, most)
     return place, close[place]
-
-
-def _within(standing: Standing, prices: Floats, value: Value, margin: float) -> Indices:
-    return standing.blocks.within(prices, value, margin)
 
 
 def _some(standing: Standing, positions: Indices) -> Problem:

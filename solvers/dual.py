@@ -53,7 +53,10 @@ def lowest(
     if book.size <= _TINY:
         nothing = book.evaluate(np.zeros(len(book.amount)), value)
         far = 10.0 * _unit(book, value)
-        return relax(book, value, [nothing], far, options, left=left, stage=stage, width=book.size)
+        bundle = [nothing] if start is None else [book.evaluate(start, value), nothing]
+        return relax(
+            book, value, bundle, far, options, left=left, stage=stage, width=book.size, few=start is not None
+        )
     bundle, radius = near(book, value, options, left=left, stage=stage, start=start)
     if len(book.amount) > _MANY and book.size <= SMALL:
         # With hundreds of rows few cuts say little: everybody's choices enter at once.
@@ -73,29 +76,35 @@ def near(
     start: Floats | None = None,
 ) -> tuple[list[Evaluation], Floats]:
     """Return evaluations, the lowest first, and how far from its prices the best may be, (rows,)."""
+    found = None
     if book.size > SMALL:
-        bundle, radius = _by_sample(book, value, options, left=left, stage=stage, start=start)
-    else:
-        nothing = book.evaluate(np.zeros(len(book.amount)), value)
-        unit = 0.3 * _unit(book, value)
-        first = nothing
-        if start is not None:
-            first = min(nothing, book.evaluate(start, value), key=lambda at: at.bound)
-        if first is not nothing:
-            unit = np.maximum(0.1 * np.abs(first.prices), 1e-3 * unit)
-        bundle, radius = descend(
-            lambda prices: book.evaluate(prices, value),
-            book.amount,
-            book.table.sense,
-            first,
-            unit,
-            steps=_STEPS,
-            tolerance=_NEAR,
-            enough_time=lambda: left() > 0,
-        )
+        found = _by_sample(book, value, options, left=left, stage=stage, start=start)
+    bundle, radius = found or _by_planes(book, value, left=left, start=start)
     fine = 0.01 / np.sqrt(max(1, book.size))
     best = bundle[0]
     return bundle, np.maximum(radius, fine * np.maximum(0.1 * np.abs(best.prices), _unit(book, value)))
+
+
+def _by_planes(
+    book: Book, value: Value, *, left: Callable[[], float], start: Floats | None
+) -> tuple[list[Evaluation], Floats]:
+    nothing = book.evaluate(np.zeros(len(book.amount)), value)
+    unit = 0.3 * _unit(book, value)
+    first = nothing
+    if start is not None:
+        first = min(nothing, book.evaluate(start, value), key=lambda at: at.bound)
+    if first is not nothing:
+        unit = np.maximum(0.1 * np.abs(first.prices), 1e-3 * unit)
+    return descend(
+        lambda prices: book.evaluate(prices, value),
+        book.amount,
+        book.table.sense,
+        first,
+        unit,
+        steps=_STEPS,
+        tolerance=_NEAR,
+        enough_time=lambda: left() > 0,
+    )
 
 
 def _unit(book: Book, value: Value) -> Floats:
@@ -118,10 +127,13 @@ def _by_sample(
     left: Callable[[], float],
     stage: str,
     start: Floats | None,
-) -> tuple[list[Evaluation], Floats]:
+) -> tuple[list[Evaluation], Floats] | None:
+    """Return what a sample's prices lead to; None where the sample, unlike perhaps the book, has no plan."""
     inner = Value(value.revenue, value.risk)
     few = _part(book, SMALL // 2)
     solved = lowest(few, inner, options, left=left, stage=stage, start=start)
+    if solved.infeasible:
+        return None
     unit = 0.1 * _unit(few, inner)
     prices = solved.at.prices
     near_ties = _part(book, BLOCK)

@@ -7,6 +7,7 @@ callbacks stop it), and fails when the number of threads changes in one process 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,8 +22,11 @@ from lendplan.solvers.arrays import ArrayModel
 from lendplan.solvers.result import Options, Progress, StopReason
 from lendplan.solvers.scaling import Scaled
 
+log = logging.getLogger(__name__)
+
 _FEASIBILITY = 1e-9  # on rows and columns scaled to about 1
 _NO_SETTINGS: Mapping[str, Any] = {}
+_OVERTIME = 10.0  # seconds beyond the time limit until a run that does not end is left behind
 _POLL = 0.05  # seconds between looks at the user's Ctrl-C
 _last_threads: list[int] = []  # the thread count HiGHS's scheduler of this process was started with
 
@@ -89,7 +93,10 @@ def run(
         measure = np.where(scaled.column > 0, scaled.column, 1.0)
         solution.col_value = (start / measure).tolist()
         highs.setSolution(solution)
-    interrupted = _run_watched(highs, options, stage, scaled.objective)
+    interrupted = _run_watched(highs, options, stage, scaled.objective, seconds)
+    if interrupted is None:
+        log.warning("HiGHS did not heed its time limit (%s) and was left behind", stage)
+        return Outcome(StopReason.TIME_LIMIT, False, None, float("-inf"), float("inf"), None, "left behind")
     return _read(highs, model, scaled, interrupted)
 
 
@@ -167,8 +174,12 @@ def _expect_ok(status: Any, what: str) -> None:
         raise SolverError(f"HiGHS refused {what}")
 
 
-def _run_watched(highs: Any, options: Options, stage: str, objective_scale: float) -> bool:
-    """Run in a thread so that Ctrl-C is heard; return whether the user interrupted.
+def _run_watched(
+    highs: Any, options: Options, stage: str, objective_scale: float, seconds: float
+) -> bool | None:
+    """Run in a thread so that Ctrl-C is heard; return whether the user interrupted, None where it does not end.
+
+    Some steps of HiGHS, parts of its presolve above all, look neither at the clock nor at the callbacks.
 
     The thread says itself when it has ended: in Python 3.11 a ``join`` that Ctrl-C interrupts takes a thread that
     still runs for one that has ended.
@@ -214,11 +225,15 @@ def _run_watched(highs: Any, options: Options, stage: str, objective_scale: floa
         highs.cbMipLogging += on_log
     tell(Progress(stage))
     interrupted = False
+    given_up = time.monotonic() + seconds + _OVERTIME
     threading.Thread(target=solve, name="highs", daemon=True).start()
     while True:
         try:
             if ended.wait(_POLL):
                 break
+            if time.monotonic() > given_up:
+                stop.set()
+                return None
         except KeyboardInterrupt:
             interrupted = True
             stop.set()

@@ -21,9 +21,10 @@ from pyomo.common.gc_manager import PauseGC
 from lendplan.models import joint, two_stage
 from lendplan.models.dominance import Offers, undominated_offers
 from lendplan.models.measures import Floats, Indices
-from lendplan.models.problem import MUST, Problem, breaches, reordered
+from lendplan.models.problem import MUST, Problem, breaches
 from lendplan.solvers.conflict import explain_conflict
 from lendplan.solvers.engine import Outcome, SolverError, clock, run
+from lendplan.solvers.entry import in_order_of_ids
 from lendplan.solvers.polish import polish
 from lendplan.solvers.relaxation import payoff_ranges, shadow_prices
 from lendplan.solvers.result import (
@@ -67,14 +68,7 @@ def solve(problem: Problem, formulation: FormulationName, options: Options) -> R
     SolverError
         Where the engine's answer cannot be trusted.
     """
-    order = np.argsort(problem.enterprise, kind="stable")
-    result = _Solve(reordered(problem, order), options).by(formulation)
-    given = problem.replaced(objective=result.problem.objective)
-    if result.rate is None or result.line is None:
-        return replace(result, problem=given)
-    rate, line = np.empty_like(result.rate), np.empty_like(result.line)
-    rate[order], line[order] = result.rate, result.line
-    return replace(result, problem=given, rate=rate, line=line)
+    return in_order_of_ids(problem, lambda ordered: _Solve(ordered, options).by(formulation))
 
 
 class _Solve:

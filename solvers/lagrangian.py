@@ -12,6 +12,7 @@ order; nothing depends on the clock, except where the time limit is reached.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from lendplan.models.measures import Floats, Indices, Ranges
-from lendplan.models.problem import Problem, reordered
+from lendplan.models.problem import Problem
 from lendplan.models.sums import BLOCK
 from lendplan.solvers.boxstep import Relaxed
 from lendplan.solvers.core import (
@@ -35,6 +36,7 @@ from lendplan.solvers.core import (
 )
 from lendplan.solvers.dual import lowest
 from lendplan.solvers.engine import Outcome, SolverError, clock, run
+from lendplan.solvers.entry import expect_finite, in_order_of_ids, obeys_bounds, start_in_order_of_ids
 from lendplan.solvers.polish import polish
 from lendplan.solvers.pricing import Book, Lagrangian, Settlement
 from lendplan.solvers.relaxation import TIE, widest
@@ -66,12 +68,20 @@ _WIDEN = 2
 _PLAN_NODES = 1000  # of HiGHS, in a model for a plan: effort is not counted by the clock
 _LARGEST_CORE = 1600  # enterprises of either kind in a model for a plan
 _NEAR = 1e-3  # so near, relative, the search goes on from a plan of a small book
+_START_NEAR = 3e-3  # so near it goes on from the plan of a similar problem …
+_MIXES = (
+    0.75,
+    1.5,
+)  # enterprises a row that keep their part of that plan, while all others follow the prices
+_START_PARTS = 200  # … and looks at so many parts before a better plan is looked for
 _NEARER = 3.0  # times the asked gap: so near, from one of a larger book
 _SMALL = 2000  # enterprises up to which the search is quicker than a wider model
 _SEARCHED = 10_000  # enterprises up to which the last digits are searched for
 _WORK = 400_000  # columns × parts that a search may look at before HiGHS takes over
 _PARTS = 1500  # and parts
 _RANGED = 200_000  # enterprises up to which the range of each price is worked out
+_RANGING = 10.0  # seconds for that at most
+_ALIKE = 20_000  # choices in a core: so many are left only where enterprises are alike
 # HiGHS's own heuristics solve models within the model; with a good plan in hand they only take time.
 _NO_HEURISTICS = {
     "mip_heuristic_effort": 0.0,
@@ -103,43 +113,8 @@ def solve(problem: Problem, options: Options) -> Result:
     expect_finite(problem)
     if problem.size > BLOCK:
         return _Solve(problem, options).run()
-    order = np.argsort(problem.enterprise, kind="stable")
-    result = _Solve(reordered(problem, order), options).run()
-    given = problem.replaced(objective=result.problem.objective)
-    if result.rate is None or result.line is None:
-        return replace(result, problem=given)
-    rate, line = np.empty_like(result.rate), np.empty_like(result.line)
-    rate[order], line[order] = result.rate, result.line
-    return replace(result, problem=given, rate=rate, line=line)
-
-
-def expect_finite(problem: Problem) -> None:
-    """Refuse NaN and inf anywhere in a problem: HiGHS would take them for numbers.
-
-    Raises
-    ------
-    SolverError
-        Naming the arrays.
-    """
-    arrays = {
-        name: getattr(problem, name)
-        for name in (
-            "rates",
-            "retention",
-            "line_min",
-            "line_max",
-            "line_step",
-            "default_probability",
-            "risk_weight",
-        )
-    }
-    numbers = {
-        f"the right side of {row.name}": [row.amount, row.share or 0.0, row.rate or 0.0]
-        for row in problem.rows
-    }
-    bad = [name for name, values in {**arrays, **numbers}.items() if not np.all(np.isfinite(values))]
-    if bad:
-        raise SolverError(f"the problem holds NaN or inf in {', '.join(bad)}; it is not passed to the solver")
+    started = start_in_order_of_ids(problem, options)
+    return in_order_of_ids(problem, lambda ordered: _Solve(ordered, started).run())
 
 
 @dataclass(frozen=True)
@@ -190,6 +165,8 @@ class _Solve:
             for name, price in zip(self.book.table.names, relaxed.at.prices, strict=True)
         }
         self._try_nothing()
+        if self._try_start() and self._close_from_start():
+            return StopReason.PROVEN
         return self._plan() or self._close()
 
     def _book(self) -> Book:
@@ -199,7 +176,22 @@ class _Solve:
 
     def _lowest(self, value: Value, stage: str) -> Relaxed:
         self._tell(stage)
-        return lowest(self.book, value, replace(self.options, watch=None), left=self.left, stage=stage)
+        return lowest(
+            self.book,
+            value,
+            replace(self.options, watch=None),
+            left=self.left,
+            stage=stage,
+            start=self._start_prices() if stage == "prices" else None,
+        )
+
+    def _start_prices(self) -> Floats | None:
+        if self.options.start is None:
+            return None
+        given = self.options.start.prices
+        prices = np.array([given.get(name, 0.0) for name in self.book.table.names])
+        sense = self.book.table.sense
+        return np.asarray(np.where(sense > 0, np.maximum(prices, 0.0), np.minimum(prices, 0.0)))
 
     def _value_terms(self) -> Result | StopReason | None:
         objective = self.problem.objective
@@ -217,7 +209,8 @@ class _Solve:
             corners.append(relaxed)
         self.book.amount = whole
         most, least = corners
-        ranges = Ranges(*widest(most.revenue, least.revenue), *widest(most.risk, least.risk))
+        budget = self.problem.budget
+        ranges = Ranges(*widest(most.revenue, least.revenue, budget), *widest(most.risk, least.risk, budget))
         self.problem = self.problem.with_ranges(ranges)
         self.book.problem = self.problem
         return None
@@ -248,6 +241,33 @@ class _Solve:
     def _try_nothing(self) -> None:
         nobody = np.empty(0, dtype=np.int64)
         self._take(Settlement(None, self.value, nobody, nobody, np.empty(0)))
+
+    def _try_start(self) -> bool:
+        """Take the plan of a similar problem where it obeys this one; return whether the search may go on from it."""
+        start = self.options.start
+        if start is None or start.rate is None or start.line is None:
+            return False
+        if not obeys_bounds(self.problem, start.rate, start.line):
+            return False
+        everybody = np.arange(self.problem.size)
+        self._take(Settlement(None, self.value, everybody, start.rate, start.line))
+        if self.book.size > _SMALL:
+            return self._gap() <= self.options.gap
+        for share in _MIXES if self._gap() > self.options.gap else ():
+            # Those whose choice hangs on little as in the similar plan, everybody else as the prices have it.
+            rate, line = self.book.choices(self.at.prices, self.value)
+            few = math.ceil(share * len(self.book.amount))
+            undecided, _ = self.book.closest(self.at.prices, self.value, few)
+            rate[undecided], line[undecided] = start.rate[undecided], start.line[undecided]
+            self._polished(self._whole(), everybody, rate, line, None)
+        return self._gap() <= _START_NEAR
+
+    def _close_from_start(self) -> bool:
+        """Close the gap that a similar problem's plan leaves, where that is soon done; return whether it was."""
+        if self._gap() <= self.options.gap:
+            return True
+        core, choices = self._left()
+        return self._search(core, choices, _START_PARTS)
 
     def _plan(self) -> StopReason | Result | None:
         """Find a plan from the prices: all settled but those whose choice hangs on little.
@@ -332,12 +352,24 @@ class _Solve:
             return StopReason.PROVEN
         if self.book.size > _SEARCHED:
             return StopReason.EFFORT
-        margin = self.bound - self.best.value if self.best is not None else float("inf")
+        core, choices = self._left()
+        if self._search(core, choices, _PARTS):
+            return StopReason.PROVEN
+        if self.left() <= 0:
+            return StopReason.TIME_LIMIT
+        return self._close_by_highs(core, choices)
+
+    def _left(self) -> tuple[Problem, Choices]:
+        """Return everybody, and the choices that a better plan can hold."""
+        margin = self.at.bound - self.best.value if self.best is not None else float("inf")
         core = with_right_sides(self._whole(), self.book.amount)
-        choices = left_within(core, self.at.prices, self.value, margin)
+        return core, left_within(core, self.at.prices, self.value, margin)
+
+    def _search(self, core: Problem, choices: Choices, parts: int) -> bool:
+        """Search through so many parts at most; return whether the gap is closed."""
         everybody = np.arange(core.size)
         size = int(choices.open[choices.owner].sum()) + int(choices.open.sum())
-        most = min(_PARTS, _WORK // max(1, size))
+        most = min(parts, _WORK // max(1, size))
 
         def found(rate: Indices, line: Floats) -> float:
             return self._polished(core, everybody, rate, line, None)
@@ -350,7 +382,7 @@ class _Solve:
                 self.value,
                 self.value.constant,
                 self.at.prices,
-                self.bound,
+                self.at.bound,
                 self.best.value if self.best is not None else float("-inf"),
                 self._slack(),
                 found,
@@ -361,15 +393,16 @@ class _Solve:
                 self.bound = searched.bound
                 root = Branched((), self.at.prices)  # the core's choices are what these prices leave
                 self.proof = SearchProof(searched.leaves, (root, *searched.fixings))
-            if searched.complete:
-                return StopReason.PROVEN
-        if self.left() <= 0:
-            return StopReason.TIME_LIMIT
-        return self._close_by_highs(core, choices)
+            return searched.complete
+        return False
 
     def _close_by_highs(self, core: Problem, choices: Choices) -> StopReason:
         if self.best is not None:
             choices = left_within(core, self.at.prices, self.value, self.at.bound - self.best.value)
+        settings: dict[str, Any] = dict(_NO_HEURISTICS) if self.best is not None else {}
+        if len(choices.owner) > _ALIKE:
+            # Where so many enterprises are alike HiGHS's presolve finds no end.
+            settings["presolve"] = "off"
         outcome = run(
             replace(core_model(core, choices, self.value), offset=self.value.constant),
             replace(self.options, gap=self.options.gap * _SAFETY),
@@ -377,7 +410,7 @@ class _Solve:
             stage="rates and lines",
             absolute_gap=self.options.gap * _SAFETY * objective_scale(self.problem),
             start=None if self.best is None else write_core(core, choices, *self.book.spread(self.best.plan)),
-            settings=_NO_HEURISTICS if self.best is not None else {},
+            settings=settings,
         )
         if outcome.x is not None:
             self._polished(core, np.arange(core.size), *read_core(core, choices, outcome.x), None)
@@ -395,7 +428,7 @@ class _Solve:
         if best is None:
             return self._result(stop, SolutionStatus.NONE)
         scale = max(abs(best.value), objective_scale(self.problem))
-        if best.value - self.bound > 1e-7 * scale:
+        if best.value - self.bound > 1e-6 * scale:
             raise SolverError(f"the plan is worth {best.value!r}, above the bound {self.bound!r}")
         self.bound = max(self.bound, best.value)
         proven = self._gap() <= self.options.gap
@@ -418,7 +451,7 @@ class _Solve:
         if self.book.size > _RANGED or not self.prices:
             return {}
         whole = with_right_sides(self._whole(), self.book.amount)
-        return price_ranges(whole, self.prices, self._quiet(), seconds=max(1.0, self.left()))
+        return price_ranges(whole, self.prices, self._quiet(), seconds=max(1.0, min(self.left(), _RANGING)))
 
     def _infeasible(self) -> Result:
         from lendplan.solvers.conflict import explain_conflict

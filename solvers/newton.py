@@ -117,11 +117,16 @@ def use_of(core: Problem, choice: Indices) -> Floats:
 def _step(
     slope: Floats, curvature: Floats, prices: Floats, sense: Floats, trust: Floats
 ) -> tuple[Floats, float]:
-    """Minimise slope·d + d'·curvature·d / 2 with prices + d of the right signs; return d and the gain."""
+    """Minimise slope·d + d'·curvature·d / 2 with prices + d of the right signs; return d and the gain.
+
+    Without any curvature, where nobody is near to changing a choice that a row counts, there is no step to foretell.
+    """
     rows = len(prices)
     # In units in which every row curves alike.
     width = np.sqrt(np.maximum(np.diag(curvature), 0.0))
-    scale = 1.0 / np.maximum(width, 1e-6 * max(width.max(), 1e-300))
+    if not 0.0 < width.max() < np.inf:
+        return np.zeros(rows), 0.0
+    scale = 1.0 / np.maximum(width, 1e-6 * width.max())
     hessian = curvature * np.outer(scale, scale)
     hessian += _RIDGE * np.eye(rows)
     gradient = slope * scale

@@ -34,6 +34,8 @@ from lendplan.models.tally import Tally, tally_of
 from lendplan.solvers.blocks import Block
 from lendplan.solvers.rowtable import MEASURE, RowTable, Value
 
+_ROUNDING = 16 * np.finfo(np.float64).eps
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -88,10 +90,6 @@ class Book(Protocol):
         self, prices: Floats, value: Value, most: int, *, lending: bool = False
     ) -> tuple[Indices, float]:
         """Return the enterprises whose choice hangs on the least."""
-        ...
-
-    def within(self, prices: Floats, value: Value, margin: float) -> Indices:
-        """Return the enterprises that have more than one choice within ``margin`` of their best."""
         ...
 
     def gather(self, positions: Indices) -> Problem:
@@ -185,12 +183,6 @@ class Lagrangian:
             return np.arange(self.size), np.inf
         return least(self.closeness(prices, value, lending=lending), most)
 
-    def within(self, prices: Floats, value: Value, margin: float) -> Indices:
-        """Return the enterprises that have more than one choice within ``margin`` of their best; positions, rising."""
-        worth = self.table.worth(prices, value)
-        found = self._each(lambda block: block.at[block.closeness(worth) <= margin], self.blocks)
-        return np.sort(np.concatenate(list(found))) if self.blocks else np.empty(0, dtype=np.int64)
-
     def gather(self, positions: Indices) -> Problem:
         """Return some of the enterprises as a problem of their own; its right sides are the whole problem's."""
         return reordered(self.problem, positions)
@@ -244,9 +236,14 @@ def answer(block: Block, worth: Floats, table: RowTable) -> Floats:
 
 
 def combined(parts: Sequence[Floats], prices: Floats, value: Value, amount: Floats) -> Evaluation:
-    """Add up the answers of all blocks, exactly, so that their order does not matter."""
+    """Add up the answers of all blocks, exactly, so that their order does not matter.
+
+    The bound holds although each block's sum is rounded: a few units in the last place of all that is added and taken
+    off again are put on top. Beside it, prices so large that they leave nothing but rounding are never the best.
+    """
     if not parts:  # nobody is eligible
         parts = [np.zeros(len(amount) + 3)]
     sums = np.array([math.fsum(column) for column in zip(*(part.tolist() for part in parts), strict=True)])
-    bound = math.fsum([value.constant, sums[0], *(prices * amount).tolist()])
+    gross = abs(sums[0]) + float(np.abs(prices) @ np.abs(sums[1:-2]))
+    bound = math.fsum([value.constant, sums[0], *(prices * amount).tolist(), _ROUNDING * gross])
     return Evaluation(prices, bound, sums[1:-2], float(sums[-2]), float(sums[-1]))

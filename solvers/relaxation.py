@@ -100,11 +100,21 @@ def payoff_ranges(problem: Problem, options: Options, *, seconds: float) -> tupl
             (float(relaxation.cost(revenue) @ outcome.x), float(relaxation.cost(risk) @ outcome.x))
         )
     (revenue_max, risk_max), (revenue_min, risk_min) = corners
-    return Ranges(*widest(revenue_max, revenue_min), *widest(risk_max, risk_min)), outcome
+    return Ranges(
+        *widest(revenue_max, revenue_min, problem.budget), *widest(risk_max, risk_min, problem.budget)
+    ), outcome
 
 
-def widest(most: float, least: float) -> tuple[float, float]:
-    """Make a range that is no more than rounding a range of zero, so that no weight is divided by dust."""
+def widest(most: float, least: float, budget: float) -> tuple[float, float]:
+    """Make a range that is no more than rounding a range of zero, so that no weight is divided by dust.
+
+    Parameters
+    ----------
+    most, least : of total revenue or risk, in money
+    budget : in money; what is less than 1e-13 of it is the rounding of a total of zero
+    """
+    dust = 1e-13 * budget
+    most, least = (0.0 if abs(one) <= dust else one for one in (most, least))
     if most - least <= 1e-9 * max(abs(most), abs(least)):
         return most, most
     return most, least

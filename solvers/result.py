@@ -42,6 +42,22 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Start:
+    """What is known of a similar problem: where the search begins. It never changes what is proven.
+
+    Parameters
+    ----------
+    prices : by row name; a row that is not named begins at 0
+    rate : shape (n,), positions in the problem's rates, −1 for none; None where no plan is known
+    line : shape (n,), 0 where nothing is lent
+    """
+
+    prices: Mapping[str, float]
+    rate: NDArray[np.int64] | None = None
+    line: Floats | None = None
+
+
+@dataclass(frozen=True)
 class Options:
     """How to solve. ``gap`` is relative, as the design defines it; ``time_limit`` is in seconds, for all stages."""
 
@@ -50,6 +66,7 @@ class Options:
     threads: int = 2
     seed: int = 0
     watch: Callable[[Progress], None] | None = None
+    start: Start | None = None  # heeded by the Lagrangian solver alone
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ def value_of(problem: Problem) -> Value:
     return Value(weights.revenue, weights.risk, weights.constant)
 
 
+_ROUNDING = 1e-13
+
+
 class RowTable:
     """Which limits count whom: the rows as entries (row, slot, measure, factor).
 
@@ -99,8 +102,12 @@ class RowTable:
         return table
 
     def used(self, table: Floats) -> Floats:
-        """Return each row's left side from the measures by slot, (slots + 1, measures) → (rows,)."""
-        used = np.bincount(
-            self._row, weights=table.reshape(-1)[self._at] * self._factor, minlength=len(self.names)
-        )
-        return np.asarray(used, dtype=np.float64)
+        """Return each row's left side from the measures by slot, (slots + 1, measures) → (rows,).
+
+        What is left of terms that cancel but for rounding is 0: where everybody pays the average rate that is allowed,
+        nothing is used of that limit, and a price made from what is used would be without measure.
+        """
+        terms = table.reshape(-1)[self._at] * self._factor
+        used = np.bincount(self._row, weights=terms, minlength=len(self.names))
+        gross = np.bincount(self._row, weights=np.abs(terms), minlength=len(self.names))
+        return np.where(np.abs(used) <= _ROUNDING * gross, 0.0, used)

@@ -54,22 +54,40 @@ def test_each_kind_of_limit(plan: Any, tmp_path: Path, keys: Any, sense: str, ke
 
 
 @pytest.mark.parametrize(
-    ("keys", "kept", "broken"),
+    ("keys", "values", "kept", "broken"),
     [
-        ({"measure": "line", "by": "industry"}, "67%", "66%"),
-        ({"measure": "exposure", "by": "industry", "where": {"size": ["micro"]}}, 80.0, 79.0),
-        ({"measure": "count", "by": "industry"}, 1.0, 0.9),
+        ({"measure": "line", "by": "industry"}, ("retail", "farming", "(blank)"), "67%", "66%"),
+        (
+            {"measure": "exposure", "by": "industry", "where": {"size": ["micro"]}},
+            ("retail", "farming"),
+            80.0,
+            79.0,
+        ),
+        ({"measure": "count", "by": "industry"}, ("retail", "farming", "(blank)"), 1.0, 0.9),
     ],
 )
-def test_limits_by_a_column(plan: Any, tmp_path: Path, keys: Any, kept: Any, broken: Any) -> None:
-    plan.limit(rows=("it[retail]", "it[farming]", "it[(blank)]"), at_most=kept, **keys)
+def test_limits_by_a_column(
+    plan: Any, tmp_path: Path, keys: Any, values: tuple[str, ...], kept: Any, broken: Any
+) -> None:
+    plan.limit(rows=tuple(f"it[{value}]" for value in values), at_most=kept, **keys)
     report = verify(plan.write(tmp_path / "plan"))
     assert report.passed, report.failed
-    assert {f"limit it[{value}]" for value in ("retail", "farming", "(blank)")} <= {
-        one.name for one in report.checks
-    }
+    told = {one.name for one in report.checks if one.name.startswith("limit ")}
+    assert told == {f"limit it[{value}]" for value in values}
     plan.scenario["limits"][0]["at_most"] = broken
     assert "limit it[retail]" in failures(verify(plan.write(tmp_path / "plan")))
+
+
+def test_where_and_by_on_one_column_ask_nothing_of_the_other_values(plan: Any, tmp_path: Path) -> None:
+    """Farming is E3 with 40; nobody whom `where` keeps is of retail, so retail is asked for nothing."""
+    plan.limit(
+        rows=("it[farming]",), measure="line", by="industry", where={"industry": ["farming"]}, at_least=40.0
+    )
+    report = verify(plan.write(tmp_path / "plan"))
+    assert report.passed, report.failed
+    assert "limit it[retail]" not in {one.name for one in report.checks}
+    plan.scenario["limits"][0]["at_least"] = 41.0
+    assert set(failures(verify(plan.write(tmp_path / "plan")))) == {"limit it[farming]"}
 
 
 def test_over_budget(plan: Any, tmp_path: Path) -> None:

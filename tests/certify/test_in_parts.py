@@ -110,6 +110,9 @@ def test_a_sound_plan_passes_and_nothing_of_the_whole_is_read(
 def test_the_bound_of_parts_is_that_of_the_whole_to_the_last_bit(copy: Path) -> None:
     scenario = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))["scenario"]
     certificate = json.loads((copy / "certificate.json").read_text(encoding="utf-8"))
+    each = {"measure": "line", "where": {"grade": ["C", "E"]}, "by": "grade", "at_least": 300.0}
+    scenario["limits"].append({"name": "each", "at_most": None, "of": None, **each})
+    certificate["prices"]["each[C]"] = -1e-3  # nobody has E; some parts have nobody of C
     question, prices = question_of(scenario), certificate["prices"]
     weights, dataset = weights_of(question, certificate["ranges"]), find_dataset(scenario["enterprises"])
     expected = whole_bound(scenario, certificate)
@@ -120,7 +123,9 @@ def test_the_bound_of_parts_is_that_of_the_whole_to_the_last_bit(copy: Path) -> 
                 part = assemble_book(read_stretch(stretch), None, {})
                 own = choices_in(question, part, read_churn(None), weights, prices)
                 found.append(dual_part(own, prices))
-        assert bound_of_parts(Together(question, weights, found), found, prices) == expected
+        together = Together(question, weights, found)
+        assert together.families[-1].names == ("each[C]",)
+        assert bound_of_parts(together, found, prices) == expected
 
 
 def lines_of(path: Path, change: Callable[[list[str]], list[str]]) -> None:

@@ -32,6 +32,8 @@ LEAVES: list[dict[str, Any]] = [
 FIXED: list[dict[str, Any]] = [LEAVES[0], {"choices": [NO_E2], "prices": {"budget": 1.0}}]
 FIXING: list[dict[str, Any]] = [{"choices": [], "prices": {"budget": 0.029}}]
 CLAIMED = 5.500000000000001
+BY_PRICES = 6.950000000000001
+"""D of the shadow prices: 150·.029 + (100·(.056 − .029) − .1) + 0, where E2 is worth 100·(.03 − .029) − .1 = 0."""
 
 
 def failures(report: Report) -> dict[str, str]:
@@ -46,10 +48,10 @@ def proven(plan: Any) -> Any:
     plan.scenario["lines"] |= {"min": 100.0}
     plan.summary |= {
         "revenue": 6.3, "risk": 0.8, "profit": 5.5, "interest": 8.0, "line": 100.0, "exposure": 80.0,
-        "budget_used": 100.0, "funded": 1, "eligible": 2,
+        "budget_used": 100.0, "funded": 1, "eligible": 2, "unspent_because": "50 of 150 is left: no whole line fits",
     }  # fmt: skip
     plan.state(objective=5.5, bound=5.5, certified_bound=CLAIMED)
-    plan.certificate["prices"] = {"budget": 0.029}
+    plan.certificate |= {"prices": {"budget": 0.029}, "prices_bound": BY_PRICES}
     plan.certificate |= {"leaves": copy.deepcopy(LEAVES), "fixings": []}
     return plan
 
@@ -172,6 +174,58 @@ def test_wrong_claim_is_caught(proven: Any, tmp_path: Path, claimed: Any, check:
 def test_a_claim_may_be_higher_than_it_need_be(proven: Any, tmp_path: Path) -> None:
     proven.state(certified_bound=5.6, certified_gap=0.1 / 5.5)
     assert verify(proven.write(tmp_path / "plan")).passed
+
+
+@pytest.mark.parametrize(
+    "prices", [{"budget": 0.0}, {"budget": 0.0290001}, {"budget": 1e300}, {"budget": 1e308}]
+)
+def test_shadow_prices_that_were_exchanged_are_caught_beside_leaves(
+    proven: Any, tmp_path: Path, prices: Any
+) -> None:
+    proven.certificate["prices"] = prices
+    assert "bound of the prices" in failures(verify(proven.write(tmp_path / "plan")))
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [
+        (5.500000000000001, "recomputed 6.95"),
+        (6.95, "stated 6.95 is less than D(λ)"),
+        (6.9500001, "recomputed 6.95"),
+        (None, "no number is stated"),
+        ("6.95", "no number is stated"),
+        (float("nan"), "no number is stated"),
+    ],
+)
+def test_a_wrong_bound_of_the_prices_is_caught(proven: Any, tmp_path: Path, stated: Any, says: str) -> None:
+    proven.certificate["prices_bound"] = stated
+    assert says in failures(verify(proven.write(tmp_path / "plan")))["bound of the prices"]
+
+
+def test_prices_that_prove_nothing_are_caught_without_a_stated_bound(proven: Any, tmp_path: Path) -> None:
+    del proven.certificate["prices_bound"]
+    proven.certificate["prices"] = {"budget": 1e308}
+    assert "prove nothing" in failures(verify(proven.write(tmp_path / "plan")))["bound of the prices"]
+
+
+def test_a_claim_above_what_the_prices_prove_is_caught(proven: Any, tmp_path: Path) -> None:
+    proven.state(certified_bound=7.0, certified_gap=1.5 / 5.5)
+    found = failures(verify(proven.write(tmp_path / "plan")))
+    assert set(found) == {"certified bound within the prices'"}
+    assert "by themselves prove 6.95" in found["certified bound within the prices'"]
+
+
+def test_what_holds_the_shadow_prices_is_said(proven: Any, tmp_path: Path) -> None:
+    said = verify(proven.write(tmp_path / "plan")).notes
+    assert "the shadow prices by themselves prove that no plan is worth more than 6.95" in said
+    proven.certificate["prices"], proven.certificate["prices_bound"] = {"budget": 0.0}, 8.4 + 1e-15
+    # True, and of no use: nobody is held back from the 200 that both would take, 5.5 + 2.9.
+    said = verify(proven.write(tmp_path / "plan")).notes
+    assert "the shadow prices by themselves prove that no plan is worth more than 8.4" in said
+    del proven.certificate["prices_bound"]  # as versions up to 0.2.0 wrote it
+    report = verify(proven.write(tmp_path / "plan"))
+    assert report.passed, report.failed
+    assert any("taken on trust: the shadow prices" in note for note in report.notes)
 
 
 def test_malformed_leaves_are_bad_input(proven: Any, tmp_path: Path) -> None:

@@ -53,6 +53,30 @@ def test_by_has_a_row_for_each_value_of_an_eligible_enterprise(scenario: dict[st
 
 
 @pytest.mark.parametrize(
+    ("eligible", "where", "names", "group"),
+    [
+        ([1, 1, 1, 1], {"grade": ["B"]}, ("it[B]",), [-1, -1, 0, 0]),  # the same column: nobody in it has A
+        ([1, 1, 1, 1], {"region": ["south"]}, ("it[B]",), [-1, -1, -1, 0]),
+        ([1, 1, 1, 0], {"region": ["south"]}, (), [-1, -1, -1, -1]),
+        ([1, 0, 0, 0], {}, ("it[A]",), [0, -1, -1, -1]),
+    ],
+)
+def test_by_has_no_row_for_a_value_of_nobody_whom_where_keeps(
+    scenario: dict[str, Any], eligible: list[int], where: Any, names: tuple[str, ...], group: list[int]
+) -> None:
+    limit = families(
+        scenario, np.array(eligible, dtype=bool), by="grade", where=where, at_most=None, at_least=1.0
+    )[1]
+    assert limit.names == names
+    assert limit.group.tolist() == group
+    assert limit.sizes.tolist() == [group.count(0)] * len(names)
+    line = np.array([1.0, 2.0, 4.0, 8.0])
+    left, right = limit.sides({"line": line})
+    assert left.tolist() == [sum(line[np.array(group) == 0])] * len(names)
+    assert right.tolist() == [1.0] * len(names)
+
+
+@pytest.mark.parametrize(
     ("where", "members"),
     [
         ({"branch code": ["001"]}, [0, 2]),

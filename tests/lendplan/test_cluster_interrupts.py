@@ -84,7 +84,7 @@ def test_ctrl_c_ends_the_cluster_and_writes_nothing(tmp_path: Path, prelude: str
     assert time.monotonic() - since < SECONDS + SLACK
     told = ran(process)
     assert told.code == 130
-    assert told.err.strip().endswith("interrupted; nothing was written")
+    assert "interrupted; nothing was written" in told.err
     assert "Traceback" not in told.err
     assert {*snapshot(tmp_path)} - before == {"stage"}
     end = time.monotonic() + 5

@@ -218,6 +218,55 @@ def test_a_tie_is_called_one(work: Workspace) -> None:
     assert "A tie" in text
 
 
+def test_a_large_line_that_cannot_be_had_makes_no_tie(work: Workspace) -> None:
+    """What is compared is the loan that is offered, 150 by the budget, and not the line that was asked for."""
+    assert work.optimize().code == 0
+    price = work.json("summary")["shadow_prices"]["budget"]
+    better = repr(0.08 - (price + 0.001) / 0.8 - 1e-4)
+    for most in ("200", "1e6"):
+        record, text = quoted(work, "--grade", "A", "--risk-weight", better, "--line-max", most)
+        assert record["loan"]["line"] == 150
+        assert record["loan"]["net"] == pytest.approx(150 * (0.8 * (0.08 - float(better)) - price) - 0.1)
+        assert not record["is_tie"]
+        assert "A tie" not in text
+
+
+LINE_LEFT = [
+    "  - {name: cap, measure: line, by: industry, at_most: 37}",
+    "  - {name: cap, measure: exposure, by: industry, at_most: 29}",
+    "  - {name: cap, measure: risk, by: industry, at_most: 1.1}",
+    "  - {name: cap, measure: interest, by: industry, at_most: 2.9}",
+]
+
+
+@pytest.mark.parametrize("limit", LINE_LEFT)
+@pytest.mark.parametrize("least", ["10", "0.5"])
+def test_the_quote_turns_where_it_says_also_where_a_limit_cuts_the_line(
+    work: Workspace, limit: str, least: str
+) -> None:
+    """A fixed cost weighs more on the line that is left than on the one that was asked for."""
+    work.write(SCENARIO.replace("fixed_cost: 0.1", "fixed_cost: 0.6") + f"limits:\n{limit}\n")
+    assert work.optimize("budget.total=60").code == 0
+    plan = lendplan.read_plan(work.plan)
+
+    def at(risk_weight: float) -> lendplan.quotation.Quote:
+        return plan.quote(
+            grade="A", risk_weight=risk_weight, line_min=least, line_max=100, industry="mining", size="micro"
+        )
+
+    turn = at(0.0).risk_turns.lends_up_to
+    assert turn is not None
+    assert turn > 0
+    for now in (0.5 * turn, turn, 1.1 * turn):
+        assert at(now).risk_turns.lends_up_to == pytest.approx(turn, rel=1e-12)
+    below, above = at(turn * (1 - 1e-6)), at(turn * (1 + 1e-6))
+    assert below.loan is not None
+    assert below.loan.net > 0
+    assert above.loan is None or above.loan.net < 0
+    assert at(turn * (1 - 1e-3)).decision == "lend"
+    assert at(turn * (1 + 1e-3)).decision == "decline"
+
+
 def test_an_excluded_grade_is_told(work: Workspace) -> None:
     assert work.optimize().code == 0
     record, text = quoted(work, "--grade", "D", "--risk-weight", "0.1")
@@ -244,6 +293,28 @@ def test_a_new_value_of_a_column_is_bounded_by_its_limit_alone(work: Workspace) 
         (["--risk-weight", "0.1"], 2, "--grade"),
         (["--grade", "A", "--risk-weight", "0.1", "--line-max", "5"], 3, "its least line is 10, above"),
         (["--grade", "A", "--risk-weight", "0.1", "--line-max", "inf"], 3, "--line-max: 'inf' is no number"),
+        (
+            ["--grade", "A", "--risk-weight", "0.1", "--line-max", "1e308"],
+            3,
+            "more than 10,000 times the budget, 40",
+        ),
+        (
+            ["--grade", "A", "--risk-weight", "0.1", "--set", "line_max=2e6"],
+            3,
+            "--line-max: 2000000 is more than",
+        ),
+        (["--grade", "A", "--risk-weight", ""], 3, "--risk-weight: is blank; give a number, or leave it out"),
+        (["--grade", "A", "--risk-weight", " ", "--default-probability", "3%"], 3, "--risk-weight: is blank"),
+        (
+            ["--grade", "A", "--risk-weight", "3%", "--default-probability", ""],
+            3,
+            "--default-probability: is blank",
+        ),
+        (
+            ["--grade", "A", "--risk-weight", "3%", "--line-min", "", "--line-max", ""],
+            3,
+            "--line-max: is blank",
+        ),
         (["--grade", "A", "--risk-weight", "0.1", "--set", "indutsry=x"], 3, "did you mean 'industry'?"),
         (["--grade", "A", "--risk-weight", "0.1", "--set", "industry"], 2, "is no COLUMN=VALUE"),
         (["--grade", "A", "--risk-weight", "0.1", "--set", "size=a", "--set", "size=b"], 2, "is given twice"),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from books import random_book, random_problem
 
-from lendplan.models.break_even import rate_turns, risk_turns
+from lendplan.models.break_even import risk_turns
 from lendplan.models.measures import Economics, Floats, Objective
 from lendplan.models.priced import PricedEnterprise, only
 from lendplan.models.problem import Problem
+from lendplan.models.rate_turns import rate_turns
 from lendplan.solvers.relaxation import payoff_ranges, shadow_prices
 from lendplan.solvers.result import Options
 

@@ -7,7 +7,7 @@ import pytest
 from column_tables import column_table
 
 from lendplan.data.coltable import ColumnTable
-from lendplan.models.limits import LimitFault, LimitSpec, build_limits, coded_column
+from lendplan.models.limits import LimitFault, LimitSpec, build_limits, coded_column, take_census
 from lendplan.models.problem import Row
 
 
@@ -81,6 +81,37 @@ def test_groups_of_one_limit_share_their_codes(book: ColumnTable) -> None:
 def test_by_and_where_intersect_and_empty_groups_make_no_row(book: ColumnTable) -> None:
     rows = rows_of(book, LimitSpec("x", "line", 1, amount=9.0, by="grade", where={"size": ["micro"]}))
     assert [(row.name, members(row)) for row in rows] == [("x[A]", [0]), ("x[B]", [1, 4])]
+
+
+@pytest.mark.parametrize(
+    ("spec", "left_out"),
+    [
+        (LimitSpec("g", "line", -1, amount=9.0, by="industry"), ["Food", "food"]),
+        (LimitSpec("g", "line", 1, amount=9.0, by="industry"), []),  # at most: nobody has less than nothing
+        (
+            LimitSpec("g", "line", -1, amount=9.0, where={"industry": ["food"]}),
+            [],
+        ),  # told as a limit on nobody
+        (LimitSpec("g", "line", -1, amount=9.0, by="industry", where={"size": ["small"]}), []),
+        (
+            LimitSpec("g", "line", -1, amount=9.0, by="industry", where={"grade": ["A", "B"]}),
+            ["Food", "food"],
+        ),
+    ],
+)
+def test_groups_in_which_nobody_is_eligible_are_known(
+    book: ColumnTable, spec: LimitSpec, left_out: list[str]
+) -> None:
+    assert take_census([spec], book, np.array([0, 2, 3, 5])).left_out(0) == left_out
+    # In parts: E2 and E5, who alone have them, in another part than those who are eligible.
+    parts = [np.array([0, 1, 2]), np.array([3, 4, 5])]
+    both = []
+    for rows in parts:
+        some = column_table(
+            {name: [book.texts(name)[i] for i in rows] for name in ("grade", "industry", "size")}
+        )
+        both.append(take_census([spec], some, np.array([0, 2])))
+    assert (both[0] + both[1]).left_out(0) == left_out
 
 
 def test_only_the_eligible_count_and_positions_are_theirs(book: ColumnTable) -> None:

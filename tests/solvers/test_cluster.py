@@ -87,7 +87,6 @@ def test_every_answer_is_that_of_one_process(client: Any, parts: int, prices: np
         expected, above = one.closest(prices, VALUE, most)
         assert (found == expected).all()
         assert beyond == above
-    assert (book.within(prices, VALUE, 0.02) == one.within(prices, VALUE, 0.02)).all()
     for at, mine in zip(one.choices(prices, VALUE), book.choices(prices, VALUE), strict=True):
         assert (at == mine).all()
     mixed = np.array([990, 3, 500, 4, 64, 63])

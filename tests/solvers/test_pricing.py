@@ -241,17 +241,6 @@ def test_least_of_values() -> None:
     assert place.tolist() == [11, 13]
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_within_is_those_of_small_closeness(seed: int) -> None:
-    problem = book(seed, 50)
-    prices, value = some_prices(problem, seed), value_of(problem)
-    lagrangian = Lagrangian(problem, block=8)
-    close = lagrangian.closeness(prices, value)
-    margin = float(np.median(close[np.isfinite(close)]))
-    found = lagrangian.within(prices, value, margin)
-    np.testing.assert_array_equal(found, np.flatnonzero(close <= margin))
-
-
 def test_a_settlement_puts_a_few_in_place_of_what_the_prices_say() -> None:
     problem = book(4, 30)
     lagrangian, value = Lagrangian(problem), value_of(problem)

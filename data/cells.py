@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lendplan.data.bridge import arrow_numbers, numpy_of
-from lendplan.data.texts import Texts
+from lendplan.data.bridge import SMALL, arrow_numbers, numpy_of
+from lendplan.data.texts import Texts, strings
 
 RawColumn = Any
 """A column as it was read: an Arrow array, or an object array of cells, (rows,)."""
@@ -48,11 +48,14 @@ class Cells(Generic[Values]):
         Row positions and what is wrong there; position None stands for the whole column.
     changed
         Row position, text as it stood, text it was read as: normalised, to be logged.
+    unread
+        Where a cell is at fault, (rows,), if `faults` names the first of several alike only; else None.
     """
 
     values: Values
     faults: list[tuple[int | None, str]] = field(default_factory=list)
     changed: list[tuple[int, str, str]] = field(default_factory=list)
+    unread: NDArray[np.bool_] | None = None
 
 
 def is_blank(value: object) -> bool:
@@ -107,18 +110,20 @@ def texts_of(column: RawColumn) -> Cells[Texts]:
     return _texts(column, _any_text)
 
 
-def ids_of(column: RawColumn) -> Cells[Texts]:
+def ids_of(column: RawColumn, *, may_be_blank: bool = False) -> Cells[Texts]:
     """Read a column as ids: text without surrounding blanks, never a number that may have lost digits.
 
     Parameters
     ----------
     column
         An Arrow array of text or of whole numbers of an exact type, or a workbook's cells, (rows,).
+    may_be_blank
+        Whether a blank is no fault.
 
     Returns
     -------
     Cells
-        Text; a fault where an id is blank, a date, a truth value, or a number not kept exactly.
+        Text; a fault where an id is a date, a truth value, a number not kept exactly, or blank.
     """
     if not isinstance(column, np.ndarray):
         import pyarrow as pa
@@ -131,6 +136,8 @@ def ids_of(column: RawColumn) -> Cells[Texts]:
             message = f"holds {kind}, which may have changed the ids; store them as text"
             return Cells(Texts.repeated("", len(column)), [(None, message)])
     result = _texts(column, _id_text)
+    if may_be_blank:
+        return result
     blank = np.flatnonzero(result.values.equals(""))
     at_fault = {row for row, _ in result.faults}
     result.faults += [
@@ -189,10 +196,14 @@ def _texts(column: RawColumn, convert: Callable[[object], tuple[str, str]]) -> C
 def _texts_of_objects(
     cells: NDArray[np.object_], convert: Callable[[object], tuple[str, str]]
 ) -> Cells[Texts]:
+    listed: list[Any] = cells.tolist()
+    quick = _whole_numbers(listed) or _plain_texts(listed) if len(listed) >= SMALL else None
+    if quick is not None:
+        return Cells(quick)
     texts: list[str] = []
     faults: list[tuple[int | None, str]] = []
     changed: list[tuple[int, str, str]] = []
-    for row, cell in enumerate(cells.tolist()):
+    for row, cell in enumerate(listed):
         if type(cell) is str:
             text = cell.strip()
             if text and text != cell:
@@ -203,6 +214,30 @@ def _texts_of_objects(
                 faults.append((row, fault))
         texts.append(text)
     return Cells(Texts.of(texts), faults, changed)
+
+
+def _plain_texts(cells: list[Any]) -> Texts | None:
+    """Return cells as text where all are text without surrounding blanks; each distinct one is looked at once."""
+    if {*map(type, cells)} != {str}:
+        return None
+    place = {text: code for code, text in enumerate(dict.fromkeys(cells))}
+    if any(text != text.strip() for text in place):
+        return None
+    codes = np.fromiter(map(place.__getitem__, cells), dtype=np.int32, count=len(cells))
+    return Texts(codes, strings(list(place)))
+
+
+def _whole_numbers(cells: list[Any]) -> Texts | None:
+    """Return cells as text where all are whole numbers that a spreadsheet keeps exactly."""
+    if {*map(type, cells)} != {float}:
+        return None
+    numbers = np.array(cells, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        if not ((np.trunc(numbers) == numbers) & (np.abs(numbers) < 10**EXACT_DIGITS)).all():
+            return None
+    import pyarrow as pa
+
+    return Texts.packed(arrow_numbers(numbers.astype(np.int64)).cast(pa.large_string()))
 
 
 def is_text(kind: Any) -> bool:

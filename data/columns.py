@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["id", "text", "amount", "fraction", "number", "choice"]
+from lendplan.data.dates import FIRST_YEAR, LAST_YEAR
+
+Kind = Literal["id", "code", "text", "amount", "fraction", "number", "choice", "date"]
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,9 @@ class Column:
     name
         Our name of it.
     kind
-        ``id`` (unique text, never blank), ``text``, ``choice`` (text out of `choices`), ``amount`` (money in
-        the scenario's unit), ``fraction`` (``0.04``, ``4%`` and ``400bp`` are the same) or ``number``.
+        ``id`` (unique text, never blank), ``code`` (text kept as exactly, that may repeat), ``text``, ``choice``
+        (text out of `choices`), ``amount`` (money in the scenario's unit), ``fraction`` (``0.04``, ``4%`` and
+        ``400bp`` are the same), ``number`` or ``date`` (days since 1970-01-01).
     description
         One sentence for the reference.
     unit
@@ -47,7 +50,7 @@ class Column:
     @property
     def is_numeric(self) -> bool:
         """Whether its values are float64."""
-        return self.kind in ("amount", "fraction", "number")
+        return self.kind in ("amount", "fraction", "number", "date")
 
     @property
     def range(self) -> str:
@@ -56,6 +59,8 @@ class Column:
             return ", ".join((*self.choices, *(() if self.filled else ("blank",))))
         if self.kind == "id":
             return "unique, not blank"
+        if self.kind == "date":
+            return f"{FIRST_YEAR} to {LAST_YEAR}"
         if self.above is not None:
             return f"> {self.above:g}" + ("" if self.high is None else f", ≤ {self.high:g}")
         if self.low is not None and self.high is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lendplan.data.cells import Cells, RawColumn, ids_of, texts_of
 from lendplan.data.coltable import ColumnTable
 from lendplan.data.columns import ALLOCATIONS, CHURN, ENTERPRISES, RATINGS, Column, Contract
+from lendplan.data.dates import dates_of
 from lendplan.data.findings import Finding, InputError, did_you_mean, listed, shown
 from lendplan.data.numbers import numbers_of
 from lendplan.data.tables import RawTable
@@ -138,9 +139,13 @@ def _plain(name: str) -> str:
 
 
 def _read(cells: RawColumn, column: Column) -> Cells[Texts] | Cells[NDArray[np.float64]]:
+    if column.kind == "date":
+        return dates_of(cells)
     if column.is_numeric:
         return numbers_of(cells, is_share=column.kind == "fraction")
-    return ids_of(cells) if column.kind == "id" else texts_of(cells)
+    if column.kind in ("id", "code"):
+        return ids_of(cells, may_be_blank=column.kind == "code")
+    return texts_of(cells)
 
 
 def _blank(column: Column, rows: int) -> Texts | NDArray[np.float64]:
@@ -157,6 +162,8 @@ def _column_findings(
     if not isinstance(values, Texts):
         faults += _range_faults(values, column)
         blank = np.isnan(values)
+        if cells.unread is not None:
+            blank &= ~cells.unread
     else:
         if column.kind == "id":
             faults += _repeated(values, raw)

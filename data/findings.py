@@ -69,8 +69,8 @@ class InputError(Exception):
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` for the option nearest to `word`, or an empty text."""
-    known = {option.casefold(): option for option in options}
+    """Return ``; did you mean 'x'?`` for the option nearest to `word`, never `word` itself, or an empty text."""
+    known = {option.casefold(): option for option in options if option != word}
     near = get_close_matches(word.casefold(), list(known), n=1, cutoff=0.6)
     return f"; did you mean {known[near[0]]!r}?" if near else ""
 

@@ -86,7 +86,8 @@ def numbers_of(column: RawColumn, *, is_share: bool) -> Cells[Floats]:
         float64, NaN where blank or at fault.
     """
     if isinstance(column, np.ndarray):
-        return _numbers_of_objects(column, is_share)
+        plain = _plain_floats(column)
+        return _numbers_of_objects(column, is_share) if plain is None else Cells(plain)
     import pyarrow as pa
 
     from lendplan.data.arrowtexts import code_numbers
@@ -211,3 +212,11 @@ def _numbers_of_objects(cells: NDArray[np.object_], is_share: bool) -> Cells[Flo
         else:
             result.values[row] = number
     return result
+
+
+def _plain_floats(cells: NDArray[np.object_]) -> Floats | None:
+    """Return cells as they are where all are finite floats, as a workbook has them; None otherwise."""
+    if {*map(type, cells.tolist())} != {float}:
+        return None
+    numbers = cells.astype(np.float64)
+    return numbers if np.isfinite(numbers).all() else None

@@ -43,5 +43,6 @@ def test_remedies():
     assert did_you_mean("line_mx", ["line_min", "line_max"]) == "; did you mean 'line_max'?"
     assert did_you_mean("Grade", ["grade"]) == "; did you mean 'grade'?"
     assert did_you_mean("xyz", ["line_max"]) == ""
+    assert did_you_mean("S0001", ["S0001"]) == ""
     assert shown("x" * 100) == repr("x" * 39 + "…")
     assert listed([1, 2, 3], 2) == "1, 2 and 1 more"

@@ -1,4 +1,5 @@
 import datetime
+import gc
 import io
 import struct
 import zipfile
@@ -8,8 +9,10 @@ import pytest
 import xlsxwriter
 
 from lendplan.data import archives, workbooks
-from lendplan.data.cells import BadCell
+from lendplan.data.bridge import SMALL
+from lendplan.data.cells import BadCell, ids_of
 from lendplan.data.findings import InputError
+from lendplan.data.numbers import numbers_of
 from lendplan.data.tables import read_table
 
 
@@ -200,3 +203,67 @@ def test_absurd_positions(tmp_path, reference, says):
     row = reference.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     stray = f'<row r="{row}"><c r="{reference}"><v>1</v></c></row></sheetData>'.encode()
     assert says in refusal(rewritten(path, {SHEET: lambda xml: xml.replace(b"</sheetData>", stray)}))
+
+
+@pytest.mark.parametrize("written", ["r='{}'", 'r = "{}"', 'r\n="{}"', "r= '{}'"])
+@pytest.mark.parametrize("reference", ["XFD1048576", "xfd1048576", "AA999999", "B99999999"])
+def test_absurd_positions_however_they_are_written(tmp_path, written, reference):
+    path = simple(tmp_path / "a.xlsx", {1: ["id"], 2: ["a"]})
+    stray = f"<row><c {written.format(reference)}><v>1</v></c></row></sheetData>".encode()
+    if reference == "AA999999":  # 27 columns of nearly a million rows may be read
+        assert workbooks._bad_cells(stray, "a") == {}
+    else:
+        told = refusal(rewritten(path, {SHEET: lambda xml: xml.replace(b"</sheetData>", stray)}))
+        assert "stray cells" in told or "a sheet ends at" in told
+
+
+def test_a_sheet_up_to_column_z_is_not_measured(tmp_path, monkeypatch):
+    path = simple(tmp_path / "a.xlsx", {1: [f"c{place}" for place in range(26)], 40_000: ["a"] * 26})
+    monkeypatch.setattr(workbooks, "PLACE", None)
+    assert read_table(path).line.tolist() == [40_000]
+    wide = simple(tmp_path / "b.xlsx", {1: [f"c{place}" for place in range(27)]})
+    with pytest.raises(AttributeError):
+        read_table(wide)
+
+
+def test_several_sheets_are_read_as_each_alone(tmp_path):
+    def fill(_book, sheets):
+        for place, sheet in enumerate(sheets):
+            sheet.write_row(0, 0, ["id", f"x{place}"])
+            sheet.write_row(2 + place, 0, [f"a{place}", place])
+
+    names = [f"S{place}" for place in range(5)]
+    path = workbook(tmp_path / "a.xlsx", fill, sheets=names)
+    book = workbooks.Workbook(path.read_bytes(), path)
+    assert book.names == names
+    for name, (columns, line) in zip(names[::-1], book.read(names[::-1]), strict=True):
+        alone, line_alone, _ = workbooks.read_sheet(path.read_bytes(), path, name)
+        assert {key: cells.tolist() for key, cells in columns.items()} == {
+            key: cells.tolist() for key, cells in alone.items()
+        }
+        assert line.tolist() == line_alone.tolist()
+
+
+def test_one_bad_sheet_of_several_is_refused_and_the_collector_is_on_again(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", lambda _book, sheets: sheets[0].write(0, 0, "id"), sheets=("A", "B"))
+    with pytest.raises(InputError, match="#B: is empty"):
+        workbooks.Workbook(path.read_bytes(), path).read(["A", "B"])
+    assert gc.isenabled()
+
+
+def test_many_plain_cells_are_read_as_few_are(tmp_path):
+    rows = SMALL + 10
+    cells = {1: ["id", "no", "x"]} | {row + 2: [f"e{row % 7}", row % 9_000, row / 4] for row in range(rows)}
+    raw = read_table(simple(tmp_path / "a.xlsx", cells))
+    ids, numbers, amounts = (
+        ids_of(raw.columns["id"]),
+        ids_of(raw.columns["no"]),
+        numbers_of(raw.columns["x"], is_share=False),
+    )
+    assert ids.values.tolist() == [f"e{row % 7}" for row in range(rows)]
+    assert numbers.values.tolist() == [str(row % 9_000) for row in range(rows)]
+    assert amounts.values.tolist() == [row / 4 for row in range(rows)]
+    raw.columns["no"][5], raw.columns["id"][6], raw.columns["x"][7] = 1e15, " e ", float("inf")
+    assert [row for row, _ in ids_of(raw.columns["no"]).faults] == [5]
+    assert ids_of(raw.columns["id"]).changed == [(6, " e ", "e")]
+    assert [row for row, _ in numbers_of(raw.columns["x"], is_share=False).faults] == [7]

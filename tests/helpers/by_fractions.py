@@ -106,6 +106,8 @@ class ExactBook:
                     if all(self.column(c)[i] in v for c, v in limit["where"].items())
                     and (not by or self.column(by)[i] == group)
                 }
+                if by and not members:
+                    continue  # a group has a row where somebody is in it whom `where` keeps
                 is_rate = limit["measure"] == "average_rate"
 
                 def coefficient(

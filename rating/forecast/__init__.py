@@ -1,0 +1,1 @@
+"""Learning grades and defaults from indicators, and telling how well that works."""

@@ -1,0 +1,1 @@
+"""The published method: grey relational analysis and the risk index."""

@@ -1,0 +1,1 @@
+"""What invoices say of an enterprise, as numbers."""

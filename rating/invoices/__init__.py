@@ -1,0 +1,1 @@
+"""Enterprises and invoices in: tables, the reader, and the data-quality report."""

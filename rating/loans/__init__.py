@@ -1,0 +1,1 @@
+"""Loan histories: a scorecard, and grades under the default pyramid."""

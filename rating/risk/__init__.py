@@ -1,0 +1,1 @@
+"""From grade to risk weight: default probabilities, guarantees, third-party ratings."""

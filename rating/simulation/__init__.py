@@ -1,0 +1,1 @@
+"""A seeded book of enterprises and invoices that do not exist."""

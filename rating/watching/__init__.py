@@ -1,0 +1,1 @@
+"""After the rating: early warning and the history of grades."""

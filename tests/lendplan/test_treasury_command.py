@@ -1,0 +1,113 @@
+"""The scenario's `treasury` block: a plan into the workbook, edits back out of it, all or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import python_calamine
+import xlsxwriter
+from workspace import Workspace
+
+pytest.importorskip("lxml")
+
+BLOCK = """
+treasury:
+  workbook: treasury.xlsx
+  save_as: planned.xlsx
+  sheet: Allocation
+  key: Enterprise
+  write: {Line: line, Rate: rate, Decision: decision}
+  cells: {Summary!B1: revenue, Summary!B2: status}
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workspace:
+    made = Workspace(tmp_path, capsys)
+    with made.scenario.open("a", encoding="utf-8") as file:
+        file.write(BLOCK)
+    build(tmp_path / "treasury.xlsx", ids(made)[:-1])
+    return made
+
+
+def ids(work: Workspace) -> list[str]:
+    rows = (work.folder / "book.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return [row.split(",")[0] for row in rows]
+
+
+def build(path: Path, enterprises: list[str]) -> None:
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet("Allocation")
+        sheet.write_row(0, 0, ["Enterprise", "Line", "Rate", "Decision", "Twice"])
+        for row, enterprise in enumerate(enterprises, start=1):
+            sheet.write_string(row, 0, enterprise)
+            sheet.write_formula(row, 4, f"=B{row + 1}*2", value=-1)
+        summary = book.add_worksheet("Summary")
+        summary.write_column(0, 0, ["Revenue", "Status"])
+
+
+def sheet_of(path: Path, name: str) -> list[list[Any]]:
+    return python_calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_name(name).to_python()
+
+
+def test_the_plan_stands_in_the_workbook_and_comes_back_as_it_is(work: Workspace) -> None:
+    before = (work.folder / "treasury.xlsx").read_bytes()
+    ran = work.optimize()
+    assert ran.code == 0, ran.err
+    assert "1 rows appended" in ran.err
+    assert (work.folder / "treasury.xlsx").read_bytes() == before
+    plan = {line.split(",")[0]: line.split(",") for line in work.allocations().splitlines()[1:]}
+    rows = {row[0]: row for row in sheet_of(work.folder / "planned.xlsx", "Allocation")[1:]}
+    assert list(rows) == ids(work)
+    for enterprise, row in rows.items():
+        assert row[1] == float(plan[enterprise][4])
+        assert row[2] == (float(plan[enterprise][3]) if plan[enterprise][3] else "")
+        assert row[3] == plan[enterprise][2]
+    summary = sheet_of(work.folder / "planned.xlsx", "Summary")
+    assert summary[0][1] == pytest.approx(work.json("summary")["revenue"], rel=1e-14)
+    assert summary[1][1] == "optimal"
+    pulled = work.run("pull", work.scenario)
+    assert pulled.code == 0, pulled.err
+    assert "obeys" in pulled.out
+
+
+def test_an_edit_by_hand_is_scored(work: Workspace) -> None:
+    work.optimize()
+    name = work.folder / "planned.xlsx"
+    rows = sheet_of(name, "Allocation")
+    with xlsxwriter.Workbook(str(name)) as book:
+        sheet = book.add_worksheet("Allocation")
+        for place, row in enumerate(rows):
+            changed = [row[0], 0, "", row[3]] if place and row[1] else row[:4]
+            sheet.write_row(place, 0, changed)
+        book.add_worksheet("Summary")
+    ran = work.run("pull", work.scenario, "--json")
+    assert ran.code == 0, ran.err
+    assert '"funded": 0' in ran.out
+
+
+def test_a_workbook_that_cannot_be_filled_stops_the_plan_too(work: Workspace) -> None:
+    with work.scenario.open("a", encoding="utf-8") as file:
+        file.write("  missing: refuse\n")
+    err = work.refused(code=8)
+    assert ids(work)[-1] in err
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("treasury.workbook=nowhere.xlsx", "nowhere.xlsx"),
+        ("treasury.write.Line=lines", "line"),
+        ("treasury.cells.Summary!B1=revenues", "revenues"),
+        ("treasury.sheet=Other", "Other"),
+        ("solver.cluster=local", "treasury"),
+    ],
+)
+def test_what_is_wrong_with_the_block_is_told(work: Workspace, setting: str, said: str) -> None:
+    before = sorted(entry.name for entry in work.folder.iterdir())
+    ran = work.optimize(setting)
+    assert ran.code in (3, 8), ran.err
+    assert said in ran.err
+    assert sorted(entry.name for entry in work.folder.iterdir()) == before

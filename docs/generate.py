@@ -27,61 +27,70 @@ def pages() -> dict[str, str]:
         "reference/cli.md": cli_page(),
         "reference/scenario.md": scenario_page(),
         "reference/tables.md": tables_page(),
+        "rating/indicators.md": indicators_page(),
     }
 
 
 # ------------------------------------------------------------------------------------------------- commands
 def cli_page() -> str:
     """Return the reference of the command line."""
-    import typer
+    from lendplan.cli import app as optimize
+    from lendplan.ratecli import app as rate
 
-    from lendplan.cli import app
-
-    group: Any = typer.main.get_command(app)
     parts = [
         _NOTE,
         "# Commands",
-        _flowed(group.help),
-        "`optimize --help` and `optimize COMMAND --help` print the same. Results go to standard output, progress, "
-        "warnings and errors to standard error. The exit codes are in [Outputs](../outputs.md#exit-codes).",
-        "## optimize",
-        _options(group.params),
+        "Results go to standard output, progress, warnings and errors to standard error. The exit codes are in "
+        "[Outputs](../outputs.md#exit-codes). `--help` after any of these prints the same.",
+        *_command_parts("optimize", optimize),
+        *_command_parts("rate", rate),
     ]
+    return _joined(parts)
+
+
+def _command_parts(program: str, app: Any) -> Iterator[str]:
+    import typer
+
+    group: Any = typer.main.get_command(app)
+    yield from (f"## {program}", _flowed(group.help), _options(group.params))
     for name, command in group.commands.items():
-        parts += [
-            f"## optimize {name}",
-            f"```text\n{_usage(name, command.params)}\n```",
-            _flowed(command.help),
-        ]
+        yield f"## {program} {name}"
+        yield f"```text\n{_usage(program, name, command.params)}\n```"
+        yield _flowed(command.help)
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         if arguments:
-            parts.append(
-                _table(("argument", "meaning"), [(f"`{one.metavar}`", one.help) for one in arguments])
-            )
-        parts.append(_options(command.params))
-    return _joined(parts)
+            yield _table(("argument", "meaning"), [(f"`{one.metavar}`", one.help) for one in arguments])
+        yield _options(command.params)
 
 
 def _flowed(text: str) -> str:
     return "\n\n".join(" ".join(block.split()) for block in re.split(r"\n\s*\n", text.strip()))
 
 
-def _usage(name: str, params: list[Any]) -> str:
-    words = ["optimize", name]
+def _usage(program: str, name: str, params: list[Any]) -> str:
+    words = [program, name]
     for one in params:
         if one.param_type_name == "argument":
             words.append(one.metavar)
         elif one.is_flag:
             words.append(f"[{one.opts[0]}]")
+        elif one.required:
+            words.append(f"{one.opts[0]} {_holds(one)}")
         else:
-            words.append(f"[{one.opts[0]} {one.metavar}]" + ("…" if one.multiple else ""))
+            words.append(f"[{one.opts[0]} {_holds(one)}]" + ("…" if one.multiple else ""))
     return " ".join(words)
+
+
+def _holds(option: Any) -> str:
+    """Return what stands for the value of an option: its metavar, or the choices that its default is one of."""
+    choices: Any = type(option.default)
+    return option.metavar or "|".join(one.value for one in choices)
 
 
 def _options(params: list[Any]) -> str:
     rows = [
         (
-            f"`{', '.join(one.opts)}{'' if one.is_flag else f' {one.metavar}'}`",
+            f"`{', '.join(one.opts)}{'' if one.is_flag else f' {_holds(one)}'}`",
             one.help + (" May be given more than once." if one.multiple else ""),
         )
         for one in params
@@ -197,19 +206,24 @@ def _default(entry: Mapping[str, Any]) -> str:
 def tables_page() -> str:
     """Return the reference of the tables' columns."""
     from lendplan.data.contracts import ALLOCATIONS, CHURN, ENTERPRISES, RATINGS
+    from lendplan.rating.invoices.tables import INVOICES, RATED_ENTERPRISES
 
     parts = [
         _NOTE,
         "# Columns of the tables",
         "Every column, from the contracts that the tables are checked against. How a table is read is on "
         "[Tables](../tables.md). *amount* is money in the scenario's unit; a *fraction* is written `0.04`, `4%` or "
-        "`400bp`; blank cells are allowed unless it says otherwise.",
+        "`400bp`; a *date* `2017-07-18`, `2017/7/18`, `20170718`, `2017年7月18日`, a date of a workbook or Excel's "
+        "number of the day, never `03/04/2017`; a *code* is text kept as exactly as an id, that may repeat. Blank "
+        "cells are allowed unless it says otherwise.",
     ]
     for contract, about in (
         (ENTERPRISES, "The book: one row an applicant."),
         (RATINGS, "One row an applicant; each value stands over the book's, unless it is blank."),
         (CHURN, "One row a rate, one column a grade."),
         (ALLOCATIONS, "What `optimize score` reads: a plan made elsewhere."),
+        (RATED_ENTERPRISES, f"What `rate` reads, {_headers(RATED_ENTERPRISES)}."),
+        (INVOICES, f"What `rate` reads, one table a side or one for both, {_headers(INVOICES)}."),
     ):
         rows = [
             (
@@ -229,6 +243,67 @@ def tables_page() -> str:
             f"## {contract.name}",
             f"{about} Required columns are in bold.{also}",
             _table(("column", "kind", "unit", "range", "meaning"), rows),
+        ]
+    return _joined(parts)
+
+
+def _headers(contract: Any) -> str:
+    """Return by which headers the columns of a table of the rating are recognised."""
+    from lendplan.rating.invoices.tables import COUNTERPARTY, HEADERS
+
+    told = {
+        **{column.name: HEADERS[column.name][0] for column in contract.columns},
+        **(
+            {"counterparty": " or ".join(names[0] for names in COUNTERPARTY.values())}
+            if "side" in contract
+            else {}
+        ),
+    }
+    return "with our headers or with " + ", ".join(f"{theirs} ({name})" for name, theirs in told.items())
+
+
+# ----------------------------------------------------------------------------------------------- indicators
+def indicators_page() -> str:
+    """Return the page of the rating's indicators."""
+    import inspect
+
+    from lendplan.rating.indicators import catalogue
+
+    groups = {
+        "published": "The six of the published method",
+        "size": "Size",
+        "spread": "Spread over counterparties and days",
+        "papers": "Void and returned invoices",
+        "time": "Days and silences",
+        "months": "Month by month",
+    }
+    parts = [
+        _NOTE,
+        "# Indicators",
+        f"{len(catalogue.CATALOGUE)} numbers describe an enterprise, all of them worked out of its invoices. The "
+        f"[forests and the logit](forest_and_probabilities.md) learn from {len(catalogue.LEARNT)} of them, marked "
+        "*yes* under *learnt*; the others are for people and for the early warning. The [grey relation](grey.md) takes "
+        "the first six. *Better* is judged beforehand and not from the data; `none` where it is not clear which way "
+        "that is.",
+        _flowed((inspect.getdoc(catalogue) or "").split("\n\n", 1)[1]),
+    ]
+    found = list(catalogue.CATALOGUE.values())
+    for group in dict.fromkeys(one.group for one in found):
+        rows = [
+            (
+                f"`{one.name}`",
+                "–" if one.unit == "1" else one.unit,
+                one.direction,
+                "yes" if one.name in catalogue.LEARNT else "–",
+                one.formula,
+                one.description,
+            )
+            for one in found
+            if one.group == group
+        ]
+        parts += [
+            f"## {groups.get(group, group.capitalize())}",
+            _table(("indicator", "unit", "better", "learnt", "formula", "what it tells"), rows),
         ]
     return _joined(parts)
 

@@ -22,9 +22,13 @@ _CLAIMS = 3  # what the leaves were seen to prove is claimed next
 
 @dataclass(frozen=True)
 class Certified:
-    """What no plan is worth more than, and the leaves and fixings that prove it where the prices alone do not."""
+    """What no plan is worth more than, and the leaves and fixings that prove it where the prices alone do not.
+
+    ``by_prices`` is what the prices prove by themselves, D(λ).
+    """
 
     bound: float | None
+    by_prices: float | None = None
     search: Mapping[str, Any] = field(default_factory=dict)  # `leaves` and `fixings`, or empty
 
 
@@ -44,23 +48,39 @@ def certified(
     book, churn : the input tables
     ranges : the payoff ranges of a weighted objective
     """
-    if not result.prices:
-        return Certified(None)
-    bound = bound_from_prices(scenario, book, churn, dict(result.prices), ranges)
-    if result.proof is None or result.bound is None:
-        return Certified(bound)
-    search = written(result.proof, [row.name for row in result.problem.rows])
-    claim = result.bound + _ROUNDING * max(abs(result.bound), abs(bound))
+    claimed = to_be_certified(result, scenario, book, churn, ranges)
+    bound, claim, search = claimed.by_prices, claimed.bound, claimed.search
+    if bound is None or claim is None or not search:
+        return claimed
     for _ in range(_CLAIMS):
         if claim >= bound:
             break
         proof = is_proven(scenario, book, churn, claim, search["leaves"], search["fixings"], ranges)
         if proof:
-            return Certified(claim, search)
+            return Certified(claim, bound, search)
         if proof.names or proof.cover or proof.reached is None:
             break
         claim = proof.reached
-    return Certified(bound)
+    return Certified(bound, bound)
+
+
+def to_be_certified(
+    result: Result,
+    scenario: Mapping[str, Any],
+    book: Book,
+    churn: ChurnTable,
+    ranges: Mapping[str, float] | None,
+) -> Certified:
+    """Return what the solver has shown as a claim that is not tried yet; as `certified` takes its arguments."""
+    if not result.prices:
+        return Certified(None)
+    bound = bound_from_prices(scenario, book, churn, dict(result.prices), ranges)
+    if result.proof is None or result.bound is None:
+        return Certified(bound, bound)
+    claim = result.bound + _ROUNDING * max(abs(result.bound), abs(bound))
+    if claim >= bound:
+        return Certified(bound, bound)
+    return Certified(claim, bound, written(result.proof, [row.name for row in result.problem.rows]))
 
 
 def written(proof: SearchProof, names: Sequence[str]) -> dict[str, Any]:

@@ -5,14 +5,8 @@ Nothing heavy is imported here: ``optimize --help`` needs neither tables nor a s
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import gc
 import json
 import logging
-import os
-import signal
-import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lendplan.interrupts import prompt_interrupts
+from lendplan.commandline import main_of, print_json, print_version, resources, run_of
 
 if TYPE_CHECKING:
+    from lendplan.frontier import Frontier
     from lendplan.run import Scenario
+    from lendplan.sweep.sweeping import Swept
 
-_resources = contextlib.ExitStack()  # of the command that runs
 _PLAN = "plan"  # the command that a bare `optimize SCENARIO` stands for
 
 
@@ -66,18 +61,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as J
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a plan.")]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"lendplan {version('lendplan')}")
-        raise typer.Exit
-
-
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     del version
@@ -92,7 +79,7 @@ def plan(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the best plan of a scenario, check it, and write it as a folder."""
+    """Find the best plan of a scenario, of each point of its sweep, or its frontier; check and write it as a folder."""
     from lendplan.errors import INTERRUPTED, LIMIT_REACHED
     from lendplan.plan import output_folder
     from lendplan.reports.progress import search_display
@@ -101,17 +88,27 @@ def plan(
     from lendplan.solvers.result import SolutionStatus, StopReason
 
     asked = _held(load(scenario, overrides or ()))
+    if asked.settings.sweep or asked.settings.frontier is not None:
+        _plan_many(asked, output, as_json=as_json)
+        return
+    workbook = None
+    if asked.settings.treasury is not None:
+        from lendplan.treasury import Workbook
+
+        workbook = Workbook(asked.settings)
     output_folder(asked.case, output)  # a folder that cannot be written to is no reason to search first
     with search_display() as watch:
         found = asked.solve(watch)
     if found.result.stop is StopReason.INTERRUPTED:
         raise typer.Exit(INTERRUPTED)
-    written = found.write(output)
+    written = found.write(output, **({} if workbook is None else {"once_checked": workbook.filling(found)}))
     summary = json.loads((written / "summary.json").read_text(encoding="utf-8"))
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         show_plan(_console(), asked.heading, summary, found.totals_by_grade, found.limits, str(written))
+    for line in () if workbook is None else workbook.told:
+        typer.echo(line, err=True)
     if found.result.solution is not SolutionStatus.OPTIMAL:
         why = {
             StopReason.TIME_LIMIT: f"the time limit of {asked.settings.solver.time_limit:g} s was reached",
@@ -126,6 +123,42 @@ def plan(
         raise typer.Exit(LIMIT_REACHED)
 
 
+def _plan_many(asked: Scenario, output: Path | None, *, as_json: bool) -> None:
+    """Solve a sweep or a frontier, show it, and end with the code of its worst point."""
+    from lendplan.errors import INTERRUPTED
+    from lendplan.reports.manyplans import show_frontier, show_sweep
+    from lendplan.reports.progress import points_display
+
+    found: Swept | Frontier
+    with points_display() as display:
+        try:
+            if asked.settings.frontier is not None:
+                from lendplan.frontier import frontier
+
+                found = frontier(asked, output, display.watch)
+            else:
+                from lendplan.sweep.sweeping import sweep
+
+                found = sweep(asked, output, display.watch)
+        except KeyboardInterrupt:
+            display.stop()
+            if display.done:
+                typer.echo(
+                    f"{display.done} of {display.points} points are kept aside; the same command goes on from there",
+                    err=True,
+                )
+            raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        print_json(found.record)
+    else:
+        show = show_frontier if asked.settings.frontier is not None else show_sweep
+        show(_console(), asked.heading, found.rows, str(found.final))
+    for line in found.faults:
+        typer.echo(line, err=True)
+    if found.code:
+        raise typer.Exit(found.code)
+
+
 _REMEDY = "Raise solver.time_limit, or loosen solver.gap"
 
 
@@ -137,11 +170,16 @@ def check(scenario: ScenarioArgument, overrides: SetOption = None) -> None:
     logging.getLogger("lendplan").setLevel(logging.INFO)
 
     asked = _held(load(scenario, overrides or ()))
+    points = ""
+    if asked.settings.sweep:
+        from lendplan.sweep.sweeping import checked_points
+
+        points = f"{_counted(len(checked_points(asked)), 'point')} to sweep; "
     problem = asked.case.problem
     typer.echo(
         f"{scenario}: {_counted(asked.case.book.table.rows, 'enterprise')}, {asked.eligible:,} eligible; "
         f"{len(problem.rates)} rates from {100 * problem.rates[0]:.6g} % to {100 * problem.rates[-1]:.6g} %; "
-        f"{_counted(len(problem.limits), 'limit')}; nothing is wrong"
+        f"{_counted(len(problem.limits), 'limit')}; {points}nothing is wrong"
     )
 
 
@@ -161,7 +199,25 @@ def score(
     asked = load(scenario, overrides or ())
     scored = asked.score(allocations)
     if as_json:
-        _print_json(scored.summary)
+        print_json(scored.summary)
+    else:
+        show_score(_console(), asked.heading, scored.summary, scored.limits)
+
+
+@app.command()
+def pull(scenario: ScenarioArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Read edited lines and rates back out of the treasury's workbook, and score them."""
+    from lendplan.reports.score import show_score
+    from lendplan.run import load
+    from lendplan.treasury import pulled
+
+    asked = load(scenario, overrides or ())
+    allocation, strangers = pulled(asked)
+    if strangers:
+        typer.echo(f"{len(strangers):,} rows of the sheet are of none of the book's enterprises", err=True)
+    scored = asked.score(allocation)
+    if as_json:
+        print_json(scored.summary)
     else:
         show_score(_console(), asked.heading, scored.summary, scored.limits)
 
@@ -195,7 +251,7 @@ def explain(
 
     record = explain_in(folder, enterprise).to_dict()
     if as_json:
-        _print_json(record)
+        print_json(record)
     else:
         typer.echo("\n".join(explanation_lines(record)))
 
@@ -249,9 +305,26 @@ def quote(
         .to_dict()
     )
     if as_json:
-        _print_json(record)
+        print_json(record)
     else:
         typer.echo("\n".join(quote_lines(record)))
+
+
+@app.command()
+def diff(
+    before: FolderArgument,
+    after: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a later plan.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two written plans: who gained, who lost, and why the totals moved."""
+    from lendplan.diff import diff as compare
+    from lendplan.reports.difference import show_difference
+
+    record = compare(before, after).to_dict()
+    if as_json:
+        print_json(record)
+    else:
+        show_difference(_console(), record)
 
 
 @app.command()
@@ -259,20 +332,16 @@ def schema() -> None:
     """Print the JSON Schema of a scenario, for editors."""
     from lendplan.scenario import json_schema
 
-    _print_json(json_schema())
+    print_json(json_schema())
 
 
 def _held(asked: Scenario) -> Scenario:
     """Return a scenario whose cluster, where it has one, is closed when the command ends."""
-    return _resources.enter_context(asked)
+    return resources.enter_context(asked)
 
 
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
 
 
 def _console() -> Any:
@@ -284,66 +353,10 @@ def _console() -> Any:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and end the process; an error becomes a message and an exit code, never a traceback."""
-    # What is loaded stays to the end: looking through it for cycles, once more as the process ends, takes a sixth of
-    # the time of a small book.
-    gc.set_threshold(100_000, 20, 20)
-    atexit.register(gc.freeze)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s: %(message)s")
-    for level, name in ((logging.INFO, "note"), (logging.WARNING, "warning")):
-        logging.addLevelName(level, name)
-    # What the handlers of `run` give way to: an interrupt after the command has ended changes nothing any more.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    """Run the command and end the process."""
+    main_of(app, "optimize", arguments)
 
 
 def run(arguments: list[str]) -> int:
     """Run the command with these arguments and return its exit code."""
-    from lendplan.errors import INTERRUPTED
-
-    try:
-        with prompt_interrupts(_abandon, INTERRUPTED), _resources:
-            app(arguments, prog_name="optimize")
-        return 0
-    except SystemExit as ended:  # how typer returns, also after a mistake in the arguments
-        code = ended.code if isinstance(ended.code, int) else 0
-        if code == INTERRUPTED:
-            typer.echo("interrupted; nothing was written", err=True)
-        return code
-    except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was written", err=True)
-        return INTERRUPTED
-    except Exception as error:
-        return _explained(error, as_json="--json" in arguments)
-
-
-def _abandon() -> None:
-    folders = sys.modules.get("lendplan.reports.folder")
-    if folders is not None:
-        folders.abandon()
-    clusters = sys.modules.get("lendplan.clusterclient")
-    if clusters is not None:
-        clusters.abandon()
-
-
-def _explained(error: Exception, *, as_json: bool) -> int:
-    from lendplan.data.findings import InputError
-    from lendplan.errors import InfeasibleError, LendplanError, exit_code_of
-
-    if isinstance(error, LendplanError | InputError):
-        if as_json and isinstance(error, InfeasibleError):
-            _print_json(error.summary)
-        typer.echo(str(error), err=True)
-        return exit_code_of(error)
-    if isinstance(error, MemoryError):
-        typer.echo("the machine's memory is not enough for this scenario; nothing was written", err=True)
-        return exit_code_of(error)
-    if os.environ.get("LENDPLAN_DEBUG"):
-        raise error
-    typer.echo(
-        f"lendplan failed on something it did not foresee ({type(error).__name__}: {error}); nothing was written. "
-        "Set LENDPLAN_DEBUG=1 to see where, and please report it",
-        err=True,
-    )
-    return exit_code_of(error)
+    return run_of(app, "optimize", arguments)

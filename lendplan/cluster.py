@@ -162,7 +162,8 @@ class PartitionedPlan(Plan):
     def _certified(self) -> Certified:
         if self.result.proof is not None or self.division.dataset.rows <= LARGE:
             return Plan(self._whole, self.result)._certified
-        return Certified(self._bound_in_parts()) if self.result.prices else Certified(None)
+        bound = self._bound_in_parts() if self.result.prices else None
+        return Certified(bound, bound)
 
     def _bound_in_parts(self) -> float:
         """Return D(λ) as the check of the written plan recomputes it, each stretch of the book where it is read."""

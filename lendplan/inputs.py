@@ -125,12 +125,14 @@ def build_case(
     scenario_files: tuple[InputRecord, ...] = (),
     overrides: Sequence[str] = (),
     seconds_read: float = 0.0,
+    book: Book | None = None,
 ) -> Case:
     """Check the tables against the scenario and state the problem.
 
     Parameters
     ----------
     locate : turns a key path and a message into a finding with its place
+    book : made of the same tables before; made of them here unless given
 
     Raises
     ------
@@ -140,7 +142,8 @@ def build_case(
     started = time.perf_counter()
     findings: list[Finding] = []
     rates = rates_of(settings, tables.churn, findings, locate)
-    book = _book(settings, tables, findings)
+    if book is None:
+        book = _book(settings, tables, findings)
     if book is None or rates is None:
         raise InputError(findings)
     churn = fit_churn(tables.churn, settings.churn_fit)
@@ -156,14 +159,14 @@ def build_case(
     mismatch = unit_mismatch(settings.budget.total, applicants)
     if mismatch:
         findings.append(locate(("budget", "total"), mismatch))
-    findings += lines_of_nothing(applicants, rows, locate)
+    findings += lines_of_nothing(applicants, rows, settings.economics.fixed_cost, locate)
     if findings:
         raise InputError(findings)
     problem = problem_of(settings, applicants, rates, churn, rows)
     findings += contradicting_shares(settings, problem, locate)
     if findings:
         raise InputError(findings)
-    tell_oddities(settings, book, applicants, rows)
+    tell_oddities(settings, book, applicants, rows, specs)
     return Case(
         settings=settings,
         scenario_path=scenario_path,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -62,6 +62,12 @@ FILES = (
     "inputs/ratings.csv",
     "inputs/churn.csv",
 )
+# A folder may hold a plan, a sweep or a frontier, and any of them takes the place of any other.
+OURS = (
+    *FILES,
+    *(f"{kind}.{suffix}" for kind in ("sweep", "frontier") for suffix in ("csv", "parquet")),
+    *(f"points/[0-9]*/{name}" for name in FILES),
+)
 
 
 def output_folder(case: Case, folder: str | Path | None = None) -> Path:
@@ -81,7 +87,7 @@ def output_folder(case: Case, folder: str | Path | None = None) -> Path:
         raise OutputError("the scenario names no output folder; give one")
     final = Path(target).absolute()
     try:
-        refuse_strangers(final, FILES)
+        refuse_strangers(final, OURS)
     except FolderError as error:
         raise OutputError(str(error)) from error
     for record in case.inputs if case.scenario_path is not None else ():
@@ -183,12 +189,15 @@ class Plan:
             fixed_lines=fixed_lines,
         )
 
-    def write(self, folder: str | Path | None = None) -> Path:
+    def write(
+        self, folder: str | Path | None = None, *, once_checked: Callable[[], None] | None = None
+    ) -> Path:
         """Write the plan as a folder, checked independently before it is put in place.
 
         Parameters
         ----------
         folder : the scenario's ``output`` unless given
+        once_checked : called when all is written and has passed the check; where it raises nothing is put in place
 
         Raises
         ------
@@ -200,7 +209,7 @@ class Plan:
         started = time.perf_counter()
         final = output_folder(self.case, folder)
         try:
-            with staged(final, FILES, while_placing=uninterrupted) as staging:
+            with staged(final, OURS, while_placing=uninterrupted) as staging:
                 self._write_tables(staging)
                 write_files(staging, self._files(started))
                 report = self._check(staging)
@@ -209,6 +218,8 @@ class Plan:
                     raise CheckFailedError(
                         f"the plan failed the independent check and was not written:\n{failed}"
                     )
+                if once_checked is not None:
+                    once_checked()
         except FolderError as error:
             raise OutputError(str(error)) from error
         return final
@@ -221,12 +232,15 @@ class Plan:
 
     def _files(self, started: float) -> dict[str, bytes]:
         files = {
-            "certificate.json": _json(self._certificate()),
-            "manifest.json": _json(self._manifest()),
+            "certificate.json": self._encoded(self._certificate()),
+            "manifest.json": self._encoded(self._manifest()),
             **self._stored_tables,
         }
-        files["summary.json"] = _json(self._summary(time.perf_counter() - started))
+        files["summary.json"] = self._encoded(self._summary(time.perf_counter() - started))
         return files
+
+    def _encoded(self, value: Mapping[str, Any]) -> bytes:
+        return as_json(value)
 
     def _certificate(self) -> dict[str, Any]:
         summary = self.summary
@@ -235,6 +249,7 @@ class Plan:
             "bound": summary["bound"],
             "certified_bound": summary["certified_bound"],
             "prices": dict(self.result.prices),
+            "prices_bound": self._certified.by_prices,
             "ranges": self.summary_ranges,
             **self._certified.search,
             "inputs": {str(entry["path"]): entry["sha256"] for entry in self._inputs()},
@@ -278,18 +293,21 @@ class Plan:
     def _manifest(self) -> dict[str, Any]:
         case = self.case
         return {
-            "lendplan": version("lendplan"),
+            "lendplan": _version("lendplan"),
             "scenario": _dumped(case.settings),
             "scenario_file": None if case.scenario_path is None else str(case.scenario_path),
             "overrides": list(case.overrides),
             "inputs": self._inputs(),
             "versions": {
                 "python": platform.python_version(),
-                **{name: version(name) for name in ("highspy", "pyomo", "numpy", "pandas", "pyarrow")},
+                **{name: _version(name) for name in ("highspy", "pyomo", "numpy", "pandas", "pyarrow")},
             },
             "seed": self.result.seed,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+_version = cache(version)  # which looks through all installed packages
 
 
 def _churn_columns(churn: ChurnTable) -> dict[str, RawColumn]:
@@ -309,8 +327,9 @@ def _dumped(settings: Settings) -> dict[str, Any]:
     return dumped
 
 
-def _json(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
+def as_json(value: Mapping[str, Any], *, indent: int | None = 2) -> bytes:
+    """Return plain data as the files of a plan hold it."""
+    return (json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False) + "\n").encode("utf-8")
 
 
 def raise_without_plan(result: Result, summary: dict[str, Any], time_limit: float) -> NoReturn:

@@ -23,7 +23,8 @@ from lendplan.reports.summary import summarise_without_plan
 from lendplan.reports.terminal import Heading
 from lendplan.scenario import Settings, load_settings, settings_from
 from lendplan.score import Score, score
-from lendplan.solvers.result import Options, Progress
+from lendplan.scrutiny import Locate
+from lendplan.solvers.result import Options, Progress, Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ class Scenario:
     division: Division | None = field(
         default=None, repr=False
     )  # where the book stands in parts over a cluster
+    locate: Locate | None = field(default=None, repr=False)  # of keys in the scenario's file
     _resources: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, repr=False)
 
     def __enter__(self) -> Scenario:
@@ -107,10 +109,6 @@ class Scenario:
         CheckFailedError
             Where the solver's answer cannot be trusted.
         """
-        # Pyomo and HiGHS take longer to load than a small book to read; what is only checked needs neither.
-        from lendplan.solvers.engine import SolverError
-        from lendplan.solvers.methods import solve
-
         settings = self.settings
         options = Options(
             gap=settings.solver.gap,
@@ -123,14 +121,7 @@ class Scenario:
             from lendplan.cluster import solve_partitioned
 
             return solve_partitioned(self.division, options)
-        try:
-            result = solve(self.case.problem, settings.formulation, settings.solver.method, options)
-        except SolverError as error:
-            raise CheckFailedError(f"the solver's answer failed the check: {error}") from error
-        seconds = {**self.case.seconds, **result.seconds}
-        if result.rate is None or result.line is None:
-            raise_without_plan(result, summarise_without_plan(result, seconds), settings.solver.time_limit)
-        return Plan(self.case, result)
+        return Plan(self.case, solved(self.case, options))
 
     def score(self, allocation: str | Path | pd.DataFrame) -> Score:
         """Value a given allocation (enterprise, line, rate); see :func:`lendplan.score.score`."""
@@ -138,6 +129,29 @@ class Scenario:
             message = "an allocation is scored in one process; add --set solver.cluster=null"
             raise InputError(Finding(message, key="solver.cluster"))
         return score(self.case, allocation, self.solve)
+
+
+def solved(case: Case, options: Options) -> Result:
+    """Solve a case by the method that its scenario names; the result has a plan.
+
+    Raises
+    ------
+    InfeasibleError, NoPlanError, CheckFailedError
+        As :meth:`Scenario.solve` raises them.
+    """
+    # Pyomo and HiGHS take longer to load than a small book to read; what is only checked needs neither.
+    from lendplan.solvers.engine import SolverError
+    from lendplan.solvers.methods import solve
+
+    settings = case.settings
+    try:
+        result = solve(case.problem, settings.formulation, settings.solver.method, options)
+    except SolverError as error:
+        raise CheckFailedError(f"the solver's answer failed the check: {error}") from error
+    seconds = {**case.seconds, **result.seconds}
+    if result.rate is None or result.line is None:
+        raise_without_plan(result, summarise_without_plan(result, seconds), settings.solver.time_limit)
+    return result
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -161,7 +175,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
         from lendplan.cluster import divide_over
 
         division, resources = divide_over(file, overrides)
-        return Scenario(division.case, division, resources)
+        return Scenario(division.case, division, _resources=resources)
     tables = read_tables(file.settings)
     case = build_case(
         file.settings,
@@ -172,7 +186,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
         overrides=overrides,
         seconds_read=time.perf_counter() - started,
     )
-    return Scenario(case)
+    return Scenario(case, locate=file.finding)
 
 
 def from_frames(

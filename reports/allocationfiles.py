@@ -60,6 +60,23 @@ def write_allocations(folder: Path, rows: ColumnTable, applicants: Applicants, r
             release()
 
 
+def write_parquet(path: Path, rows: ColumnTable, applicants: Applicants, reasons: Reasons) -> None:
+    """Write ``allocations.parquet`` alone; as `with_reasons` takes its arguments.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written.
+    """
+    from pyarrow import parquet
+
+    with path.open("wb") as file, parquet.ParquetWriter(file, _schema()) as writer:
+        for start in range(0, rows.rows, BLOCK):
+            part = slice(start, min(start + BLOCK, rows.rows))
+            writer.write_table(_arrow(with_reasons(rows, applicants, reasons, part)))
+            release()
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Some rows of the allocations as both files have them."""
@@ -70,17 +87,22 @@ class Encoded:
 
 def encoded(block: ColumnTable) -> Encoded:
     """Encode a part of the allocations with its reasons."""
-    import pyarrow as pa
-
     from lendplan.data import csvwriting
+
+    columns = {**block.columns, "reason": guarded(block.texts("reason"))}
+    text = csvwriting.rows(list(columns.values()))
+    return Encoded(text, _arrow(block))
+
+
+def _arrow(block: ColumnTable) -> Any:
+    """Return rows of the allocations as an Arrow table."""
+    import pyarrow as pa
 
     arrays = [
         column.arrow() if isinstance(column, Texts) else arrow_numbers(column, nan_is_null=True)
         for column in block.columns.values()
     ]
-    columns = {**block.columns, "reason": guarded(block.texts("reason"))}
-    text = csvwriting.rows(list(columns.values()))
-    return Encoded(text, pa.Table.from_arrays(arrays, schema=_schema()))
+    return pa.Table.from_arrays(arrays, schema=_schema())
 
 
 def _schema() -> Any:

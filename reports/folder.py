@@ -16,12 +16,14 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux's renameat2
 _AT_FDCWD = -100
 
 
+_FEW, _AT_ONCE = 20, 16  # files that are flushed one after another; of more so many at once
 _being_written: set[Path] = set()
 
 
@@ -51,7 +53,8 @@ def staged(
     Parameters
     ----------
     final : where the folder shall stand
-    ours : the files, by their path below it, that a folder which stands there already may hold
+    ours : the files, by their path below it, that a folder which stands there already may hold; ``*`` stands for any
+        part of a name
     while_placing : entered for the moment in which the folder is put in place
 
     Raises
@@ -68,7 +71,7 @@ def staged(
         _being_written.add(staging)
         staging.mkdir()
     except OSError as error:
-        raise FolderError(_explained(final, error)) from error
+        raise FolderError(explained(final, error)) from error
     placed = False
     try:
         yield staging
@@ -78,7 +81,7 @@ def staged(
             _put_in_place(staging, final)
             placed = True
     except OSError as error:
-        raise FolderError(_explained(final, error)) from error
+        raise FolderError(explained(final, error)) from error
     finally:
         with while_placing() if placed else contextlib.nullcontext():
             shutil.rmtree(staging, ignore_errors=True)
@@ -113,6 +116,14 @@ def sweep(final: Path) -> None:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
+def sweep_files(final: Path) -> None:
+    """Remove what runs that were killed left beside a file; what running processes write is left alone."""
+    for leftover in final.parent.glob(f".{glob.escape(final.name)}.partial-*"):
+        process = leftover.name.rsplit("-", 2)[-2]
+        if process.isdigit() and not _is_running(int(process)):
+            leftover.unlink(missing_ok=True)
+
+
 def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -134,17 +145,24 @@ def refuse_strangers(final: Path, ours: Collection[str]) -> None:
         raise FolderError(f"{final} is not a folder; choose another with --output")
     if not final.exists():
         return
-    folders = {str(Path(name).parent) for name in ours} - {"."}
+    folders = {str(folder) for name in ours for folder in Path(name).parents} - {"."}
     strangers = sorted(
         str(entry.relative_to(final))
         for entry in final.rglob("*")
-        if str(entry.relative_to(final)) not in (folders if _is_folder(entry) else ours)
+        if not _is_one_of(entry.relative_to(final), folders if _is_folder(entry) else ours)
     )
     if strangers:
         shown = ", ".join(strangers[:5]) + (", …" if len(strangers) > 5 else "")
         raise FolderError(
-            f"{final} holds files that are no plan's ({shown}); it is left as it is: choose another with --output"
+            f"{final} holds other files than this command writes ({shown}); it is left as it is: "
+            "choose another with --output"
         )
+
+
+def _is_one_of(name: Path, ours: Collection[str]) -> bool:
+    return str(name) in ours or any(
+        "*" in one and len(Path(one).parts) == len(name.parts) and name.match(one) for one in ours
+    )
 
 
 def _is_folder(entry: Path) -> bool:
@@ -152,13 +170,21 @@ def _is_folder(entry: Path) -> bool:
 
 
 def _flush(folder: Path) -> None:
-    for directory, _, names in os.walk(folder):
-        for name in (*names, "."):
-            handle = os.open(Path(directory) / name, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+    paths = [Path(directory) / name for directory, _, names in os.walk(folder) for name in (*names, ".")]
+    if len(paths) <= _FEW:
+        for path in paths:
+            _flush_one(path)
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # the disk takes many as quickly as one
+        list(pool.map(_flush_one, paths))
+
+
+def _flush_one(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _put_in_place(staging: Path, final: Path) -> None:
@@ -197,7 +223,8 @@ def _exchanged(one: Path, other: Path) -> bool:
     raise OSError(code, os.strerror(code), str(other))
 
 
-def _explained(final: Path, error: OSError) -> str:
+def explained(final: Path, error: OSError, option: str = "--output") -> str:
+    """Say why something could not be written, for the user; ``option`` named the place, or is what to name instead."""
     why = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the quota is used up",
@@ -207,6 +234,5 @@ def _explained(final: Path, error: OSError) -> str:
         errno.ENOTDIR: "a file stands where a folder is needed",
         errno.ENAMETOOLONG: "the name is too long",
     }.get(error.errno or 0, str(error))
-    return (
-        f"{final} could not be written: {why}. What stood there before stands; choose another with --output"
-    )
+    choice = f"choose another with {option}" if option.startswith("-") else f"name {option}"
+    return f"{final} could not be written: {why}. What stood there before stands; {choice}"

@@ -1,9 +1,10 @@
-"""A display of the search on the terminal: the stage, the best so far, the bound and the gap."""
+"""Displays on the terminal: of one search the stage, the best so far and the bound; of many points those done."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from rich.console import Console
 
@@ -23,6 +24,71 @@ def search_display() -> Iterator[Callable[[Progress], None] | None]:
             status.update(describe(progress))
 
         yield show
+
+
+class PointsDisplay:
+    """A bar on standard error: points done of many, and the time left; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        self.done = self.points = 0
+        self._bar: Any = None
+
+    def watch(self, step: Step) -> None:
+        """Show how far the points are."""
+        self.done, self.points = step.done, step.points
+        if self._bar is None:
+            console = Console(stderr=True)
+            if not console.is_terminal:
+                return
+            from rich import progress
+
+            self._bar = progress.Progress(
+                progress.TextColumn("{task.completed:,.0f} of {task.total:,.0f} points"),
+                progress.BarColumn(),
+                progress.TimeRemainingColumn(elapsed_when_finished=True),
+                progress.TextColumn("{task.description}"),
+                console=console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=step.points)
+        failed = f"{step.failed:,} failed" if step.failed else ""
+        self._bar.update(self._task, completed=step.done, description=failed)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class Step(Protocol):
+    """How far many points are."""
+
+    @property
+    def done(self) -> int:
+        """Points that are done."""
+        ...
+
+    @property
+    def points(self) -> int:
+        """All of them."""
+        ...
+
+    @property
+    def failed(self) -> int:
+        """Points that have no plan, and are not proven to have none."""
+        ...
+
+
+@contextlib.contextmanager
+def points_display() -> Iterator[PointsDisplay]:
+    """Show points while the block runs."""
+    display = PointsDisplay()
+    try:
+        yield display
+    finally:
+        display.stop()
 
 
 def describe(progress: Progress) -> str:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from lendplan.data.findings import shown
+from lendplan.scenario.sweptvalues import MOST_POINTS, swept_values
 from lendplan.scenario.values import (
     BASIS_POINT_PATTERN,
     PERCENT_PATTERN,
@@ -39,6 +40,14 @@ def check_fraction(value: object) -> float:
 def _bound(value: object) -> Bound:
     try:
         return parse_bound(value)
+    except ValueError as error:
+        raise problem(str(error)) from None
+
+
+def _swept(value: object) -> list[object]:
+    """Return the values that a key is swept over."""
+    try:
+        return swept_values(value)
     except ValueError as error:
         raise problem(str(error)) from None
 
@@ -95,6 +104,29 @@ Texts = Annotated[
         }
     ),
 ]
+_END = {"anyOf": [{"type": "number"}, *_WITH_UNIT]}
+Swept = Annotated[
+    list[Any],
+    PlainValidator(_swept),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "minItems": 1, "maxItems": MOST_POINTS},
+                {
+                    "type": "object",
+                    "properties": {
+                        "from": _END,
+                        "to": _END,
+                        "points": {"type": "integer", "minimum": 2, "maximum": MOST_POINTS},
+                    },
+                    "required": ["from", "to", "points"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+"""The values that a key is swept over: a list, or so many evenly spaced ones from the first to the last."""
 LimitValue = Annotated[
     Bound,
     PlainValidator(_bound),

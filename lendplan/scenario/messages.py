@@ -11,8 +11,6 @@ from lendplan.data.findings import did_you_mean, shown
 from lendplan.scenario.manual import descriptions
 from lendplan.scenario.nodes import KeyPath
 
-PLANNED_KEYS = ("sweep", "frontier", "treasury")
-"""Blocks of the scenario that this version cannot read yet."""
 PLANNED_VALUES: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("formulation",): ("rate_card", "stress", "robust"),
 }
@@ -104,8 +102,6 @@ def _missing(path: KeyPath, _value: object, model: type[BaseModel], _written: st
 
 def _unknown(path: KeyPath, _value: object, model: type[BaseModel], _written: str | None) -> str:
     key = str(path[-1])
-    if path[:-1] == () and key in PLANNED_KEYS:
-        return f"this version of lendplan has no `{key}` yet; remove the block (it is planned)"
     found = _fields(model, path[:-1])
     siblings = list(found[0].model_fields) if found else []
     nearest = did_you_mean(key, siblings)

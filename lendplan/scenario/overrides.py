@@ -4,7 +4,7 @@ from lendplan.data.findings import Finding, did_you_mean, shown
 from lendplan.scenario.nodes import KeyPath, Node, Place, finding
 from lendplan.scenario.yamlsource import parse_yaml
 
-_FREE = ("columns", "churn_as", "grade_factor", "where")
+_FREE = ("columns", "churn_as", "grade_factor", "where", "sweep")
 """Mappings whose keys are the user's own: all of the rest of a dotted key is one of them."""
 
 
@@ -34,19 +34,30 @@ def override(root: Node, text: str) -> tuple[Finding, ...]:
     if not document.complete:
         return document.findings
     try:
-        path = _path(root, key)
-        block = root
-        for step in path[:-1]:
-            block = _block_below(block, step, place)
+        assign(root, key, document.root, place)
     except LookupError as error:
         return (*document.findings, finding(str(error.args[0]), place))
-    node, last = document.root, path[-1]
-    node.key_place = place
-    if isinstance(block.content, dict):
-        block.content[str(last)] = node
-    elif isinstance(block.content, list) and isinstance(last, int):
-        block.content[last] = node
     return document.findings
+
+
+def assign(root: Node, key: str, value: Node, place: Place) -> None:
+    """Put a value at a dotted key, its blocks made where they are missing.
+
+    Raises
+    ------
+    LookupError
+        Whose text says why there is no such place; whether the key exists is for the schema to say.
+    """
+    path = _path(root, key)
+    block = root
+    for step in path[:-1]:
+        block = _block_below(block, step, place)
+    last = path[-1]
+    value.key_place = place
+    if isinstance(block.content, dict):
+        block.content[str(last)] = value
+    elif isinstance(block.content, list) and isinstance(last, int):
+        block.content[last] = value
 
 
 def _path(root: Node, key: str) -> KeyPath:

@@ -20,8 +20,8 @@ from lendplan.scenario.yamlsource import CONTROL, load_yaml
 
 log = logging.getLogger(__name__)
 
-_READ = ("enterprises", "ratings", "churn")
-_PATHS = (*_READ, "output")
+_READ: tuple[tuple[str, ...], ...] = (("enterprises",), ("ratings",), ("churn",), ("treasury", "workbook"))
+_PATHS = (*_READ, ("output",), ("treasury", "save_as"))
 
 
 @dataclass(frozen=True)
@@ -186,13 +186,13 @@ class _Reading:
         """Log what is read outside the scenario's folder, and refuse to write there."""
         inside = Path(os.path.realpath(folder))
         for key in _READ:
-            node = root.child(key)
+            node = _below(root, key)
             if (
                 node
                 and isinstance(node.content, str)
                 and not Path(os.path.realpath(node.content)).is_relative_to(inside)
             ):
-                log.info("%s: %s lies outside the scenario's folder", key, node.content)
+                log.info("%s: %s lies outside the scenario's folder", ".".join(key), node.content)
         node = root.child("output")
         # On the command line the folder is the user's own word, not that of a file from somewhere.
         if node and isinstance(node.content, str) and not node.place.file.startswith("--set "):
@@ -201,6 +201,21 @@ class _Reading:
                 place = f"{shown(node.content, 200)} is no folder below that of the scenario"
                 self.report(
                     f"{place}; remove the key, or give the folder with --output", node.place, ("output",)
+                )
+
+        treasury = root.child("treasury")
+        if not treasury:
+            return
+        final_key = "workbook" if _absent(treasury, "save_as") else "save_as"
+        node = treasury.child(final_key)
+        if node and isinstance(node.content, str) and not node.place.file.startswith("--set "):
+            final = Path(os.path.realpath(node.content))
+            if not final.is_relative_to(inside):
+                self.report(
+                    f"{shown(node.content, 200)} would be written outside the scenario's folder; give a `save_as` "
+                    f"within it, or say it on the command line with --set treasury.{final_key}=…",
+                    node.place,
+                    ("treasury", final_key),
                 )
 
     def validate(self, root: Node, *, need_enterprises: bool) -> Settings:
@@ -290,9 +305,16 @@ def _absolute(path: str | Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.absolute() keeps `..`, Path.resolve() follows links
 
 
+def _below(root: Node, key: tuple[str, ...]) -> Node | None:
+    node: Node | None = root
+    for step in key:
+        node = node.child(step) if node else None
+    return node
+
+
 def _absolute_paths(root: Node, folder: Path) -> None:
     for key in _PATHS:
-        node = root.child(key)
+        node = _below(root, key)
         if node and isinstance(node.content, str) and node.content:
             node.content = _absolute(folder / node.content)
 

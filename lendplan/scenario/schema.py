@@ -5,18 +5,36 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from lendplan.data.findings import did_you_mean
 from lendplan.scenario.fieldtypes import (
     Amount,
     Cluster,
     Fraction,
     LimitValue,
     Positive,
+    Swept,
     Text,
     Texts,
     check_fraction,
     problem,
 )
+from lendplan.scenario.sweptvalues import MOST_POINTS, NOT_SWEPT
 from lendplan.scenario.values import Bound
+
+PLAN_COLUMNS = (
+    "enterprise",
+    "grade",
+    "decision",
+    "rate",
+    "line",
+    "exposure",
+    "interest",
+    "revenue",
+    "risk",
+    "value",
+    "reason",
+)
+"""Columns of ``allocations.csv`` that can go into a workbook."""
 
 
 class _Block(BaseModel):
@@ -220,6 +238,52 @@ class Solver(_Block):
     Dask scheduler; null, this machine alone, in one process."""
 
 
+class Frontier(_Block):
+    """The trade-off between revenue and risk, traced by a bound on the risk."""
+
+    points: Annotated[int, Field(ge=2, le=MOST_POINTS)] = 25
+    """How many plans are looked for, evenly spaced in risk from the least to that of the most revenue; 25 unless
+    given."""
+
+
+class Treasury(_Block):
+    """The treasury's own workbook, and what of the plan goes where in it."""
+
+    workbook: Text
+    """The workbook, .xlsx or .xlsm."""
+    save_as: Text | None = None
+    """Where the filled workbook goes; the workbook itself is filled unless given."""
+    sheet: Text
+    """The sheet that has a row for each enterprise."""
+    key: Text
+    """Header of the column that holds the enterprise id."""
+    write: dict[str, Text]
+    """Header → column of allocations.csv that goes below it, such as {Line: line, Rate: rate}."""
+    cells: dict[str, Text] = {}
+    """Cell (Summary!B3) or defined name → key of summary.json that goes there; none unless given."""
+    missing: Literal["append", "refuse"] = "append"
+    """What becomes of enterprises of the plan that the sheet lacks: `append` adds rows (the default), `refuse` ends
+    the run."""
+    provenance: bool = True
+    """Whether a sheet says where the figures come from; it does unless given."""
+    unit: Positive | None = None
+    """Amounts are written in multiples of this much currency; the scenario's unit unless given."""
+
+    @field_validator("write")
+    @classmethod
+    def _columns_of_a_plan(cls, write: dict[str, str]) -> dict[str, str]:
+        if not write:
+            raise problem("names no header; write at least one, such as {Line: line}")
+        for header, column in write.items():
+            if column not in PLAN_COLUMNS:
+                near = did_you_mean(column, PLAN_COLUMNS)
+                raise problem(
+                    f"{column!r} is no column of a plan{near or '; they are ' + ', '.join(PLAN_COLUMNS)}",
+                    header,
+                )
+        return write
+
+
 class Settings(_Block):
     """A scenario: the question that a plan answers."""
 
@@ -270,6 +334,14 @@ class Settings(_Block):
     """Bounds on parts of the plan; none unless given."""
     solver: Solver = Solver()
     """How the plan is searched for; by a solver of lendplan's choice within 300 seconds unless given."""
+    sweep: dict[str, Swept] = {}
+    """Key → its values, a list or `{from: 0, to: 1, points: 21}`: one plan for each, of several keys for each of their
+    product; a limit's key goes by its name, `limits.reach.at_least`; none unless given."""
+    frontier: Frontier | None = None
+    """The trade-off between revenue and risk instead of one plan; none unless given."""
+    treasury: Treasury | None = None
+    """The treasury's workbook that the plan is written back to, but for those of a sweep or a frontier; none unless
+    given."""
     output: Text | None = None
     """Folder that the plan is written to; plans/ and the scenario's name, beside the scenario, unless given."""
 
@@ -281,6 +353,32 @@ class Settings(_Block):
                 "`lagrangian` solves `joint` and not `two_stage`; write `auto` or `highs`", "method"
             )
         return solver
+
+    @field_validator("sweep")
+    @classmethod
+    def _sweepable(cls, sweep: dict[str, Any]) -> dict[str, Any]:
+        for key in sweep:
+            reason = NOT_SWEPT.get(key.split(".")[0]) or NOT_SWEPT.get(key)
+            if reason:
+                raise problem(f"cannot be swept: {reason}", key)
+        return sweep
+
+    @field_validator("frontier")
+    @classmethod
+    def _one_question(cls, frontier: Frontier | None, info: ValidationInfo) -> Frontier | None:
+        if frontier is not None and info.data.get("sweep"):
+            raise problem("cannot stand beside `sweep`; remove one of them")
+        return frontier
+
+    @model_validator(mode="after")
+    def _many_plans_on_one_machine(self) -> Self:
+        if self.solver.cluster is not None and self.treasury is not None:
+            message = "fills no workbook; write null, or remove `treasury`"
+            raise problem(message, "solver")
+        if self.solver.cluster is not None and (self.sweep or self.frontier is not None):
+            message = "solves one plan, and this scenario asks for several; write null"
+            raise problem(message, "solver")
+        return self
 
     @field_validator("limits")
     @classmethod

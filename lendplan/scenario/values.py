@@ -85,7 +85,12 @@ def parse_bound(value: object) -> Bound:
 
 def format_bound(bound: Bound) -> float | str:
     """Return a bound as a scenario writes it; `parse_bound` gives the same bound back."""
-    return bound.value if bound.kind == "amount" else f"{_plain(Decimal(repr(bound.value)).scaleb(2))}%"
+    return bound.value if bound.kind == "amount" else percent(bound.value)
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction as text with ``%``; `parse_fraction` gives the same number back."""
+    return f"{_plain(Decimal(repr(fraction)).scaleb(2))}%"
 
 
 def _with_unit(text: str) -> Decimal:

@@ -22,7 +22,8 @@ from typing import Any
 
 import pytest
 
-from lendplan.cli import run as run_command
+from lendplan.cli import run as run_optimize
+from lendplan.ratecli import run as run_rate
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -34,9 +35,15 @@ PAGES = (
     "docs/churn.md",
     "docs/outputs.md",
     "docs/explain_and_quote.md",
+    "docs/sweeps.md",
+    "docs/treasury.md",
     "docs/how_it_is_solved.md",
     "docs/python_api.md",
+    "docs/rating_tutorial.md",
+    "docs/rating/forest_and_probabilities.md",
+    "docs/rating/grey.md",
 )
+RUN = {"optimize": run_optimize, "rate": run_rate}
 NOT_RUN = {"docs/cluster.md"}
 """Pages whose examples need a book in parts and a cluster; tests/lendplan/test_cluster_plan.py runs the like."""
 FENCE = re.compile(r"^```(?P<kind>[a-z]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -112,7 +119,7 @@ def commands_of(block: Block) -> Iterator[tuple[str, str]]:
 
 
 class Shell:
-    """Runs commands as a shell would; `optimize` alone within this process, which is faster."""
+    """Runs commands as a shell would; `optimize` and `rate` alone within this process, which is faster."""
 
     def __init__(self) -> None:
         self.code = 0
@@ -121,10 +128,10 @@ class Shell:
         if command == "echo $?":
             return str(self.code)
         words = shlex.split(command)
-        if words[0] == "optimize" and not set("|<>;&") & set(words):
+        if words[0] in RUN and not set("|<>;&") & set(words):
             out = io.StringIO()
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), notes_on(out):
-                self.code = run_command(words[1:])
+                self.code = RUN[words[0]](words[1:])
             return without_warnings(out.getvalue())
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         ended = subprocess.run(

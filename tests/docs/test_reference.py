@@ -12,12 +12,13 @@ import pytest
 import typer
 from golden import tiny_problem
 
-from lendplan.cli import app
+from lendplan.cli import app as optimize_app
 from lendplan.data.contracts import ALLOCATIONS, CHURN, ENTERPRISES, RATINGS
 from lendplan.models import joint, two_stage
 from lendplan.models.dominance import all_offers
 from lendplan.models.limits import BLANK
 from lendplan.models.problem import Choice
+from lendplan.ratecli import app as rate_app
 from lendplan.reports.tables import ALLOCATION_COLUMNS
 from lendplan.scenario.schema import Settings
 
@@ -59,22 +60,50 @@ def test_picture_shows_the_plan() -> None:
 
 
 def commands() -> list[tuple[str, Any]]:
-    group: Any = typer.main.get_command(app)
-    return [("", group), *group.commands.items()]
+    groups: dict[str, Any] = {
+        "optimize": typer.main.get_command(optimize_app),
+        "rate": typer.main.get_command(rate_app),
+    }
+    return [
+        pair
+        for program, group in groups.items()
+        for pair in [
+            (program, group),
+            *((f"{program} {name}", command) for name, command in group.commands.items()),
+        ]
+    ]
 
 
 @pytest.mark.parametrize(("name", "command"), commands())
 def test_every_command_and_option_of_the_help_is_in_the_reference(name: str, command: Any) -> None:
     text = read("reference/cli.md")
-    heading = f"## optimize {name}".rstrip()
+    heading = f"## {name}"
     assert f"{heading}\n" in text
     section = text.split(f"{heading}\n")[1].split("\n## ")[0]
-    help_text = command.get_help(typer.Context(command, info_name=f"optimize {name}".strip()))
+    help_text = command.get_help(typer.Context(command, info_name=name))
     options = set(re.findall(r"(?<!\S)--[a-z-]+", help_text))
     assert "--help" in options
     assert {one for one in options if f"`{one}" not in section} == set()
     arguments = [one.metavar for one in command.params if one.param_type_name == "argument"]
     assert [one for one in arguments if one not in help_text or f"`{one}`" not in section] == []
+
+
+def test_choices_of_an_option_are_named() -> None:
+    text = read("reference/cli.md")
+    assert "None`" not in text
+    assert "--duplicates drop|keep" in text
+    assert "| `--probability jeffreys\\|pluto_tasche` |" in text
+
+
+def test_indicators_that_are_learnt_from_are_marked() -> None:
+    from lendplan.rating.indicators.catalogue import CATALOGUE, LEARNT
+
+    cells = [
+        line.split(" | ") for line in read("rating/indicators.md").splitlines() if line.startswith("| `")
+    ]
+    marked = {row[0].strip("| `"): row[3] == "yes" for row in cells}
+    assert marked == {name: name in LEARNT for name in CATALOGUE}
+    assert f"learn from {len(LEARNT)} of them" in read("rating/indicators.md")
 
 
 def test_every_key_of_the_scenario_is_in_the_reference() -> None:

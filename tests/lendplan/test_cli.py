@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import pytest
-from workspace import FILES, PROFIT, ROOT, SCENARIO, Workspace, ran, snapshot, started
+from workspace import FILES, FREE_BOOK, PROFIT, ROOT, SCENARIO, Workspace, ran, snapshot, started
 
 from lendplan import cli
 
@@ -20,7 +20,7 @@ SUMMARY_KEYS = {
     "interest", "line", "exposure", "budget_used", "funded", "eligible", "average_rate", "unspent_because",
     "solver", "seconds", "shadow_prices", "shadow_price_ranges", "ranges", "binding",
 }  # fmt: skip
-CERTIFICATE_KEYS = {"objective", "bound", "certified_bound", "prices", "ranges", "inputs"}
+CERTIFICATE_KEYS = {"objective", "bound", "certified_bound", "prices", "prices_bound", "ranges", "inputs"}
 MANIFEST_KEYS = {"lendplan", "scenario", "scenario_file", "inputs", "versions", "seed", "created"}
 COLUMNS = [
     "enterprise", "grade", "decision", "rate", "line", "exposure", "interest", "revenue", "risk", "value", "reason",
@@ -72,6 +72,21 @@ def test_the_keys_of_the_written_files_are_those_of_the_interface(work: Workspac
     assert manifest["scenario"]["budget"] == {"total": 150.0, "basis": "line"}
     assert [entry["encoding"] for entry in manifest["inputs"]] == ["utf-8"] * 3
     assert work.allocations().splitlines()[0] == ",".join(COLUMNS)
+
+
+def test_the_certificate_states_what_its_prices_prove_by_themselves(work: Workspace) -> None:
+    """Lines of 0 or 100 under a budget of 150: the prices leave a distance that leaves close."""
+    work.write(book=FREE_BOOK)
+    assert work.optimize("lines.min=100", "solver.gap=1e-9").code == 0
+    certificate = work.json("certificate")
+    assert certificate["leaves"]
+    assert certificate["prices_bound"] > certificate["certified_bound"] + 0.1
+    said = work.run("verify", work.plan)
+    assert f"than {certificate['prices_bound']:.10g}" in said.out
+    assert work.optimize("lines.min=100", "solver.gap=0.9").code == 0
+    certificate = work.json("certificate")
+    assert "leaves" not in certificate
+    assert certificate["prices_bound"] == certificate["certified_bound"]
 
 
 def test_a_weighted_plan_has_its_ranges_in_summary_and_certificate(work: Workspace) -> None:

@@ -198,6 +198,24 @@ def test_limits_are_held_against_the_whole_book(scenario: Path, address: str) ->
     assert "leave no plan but lending nothing" in mistakes(scenario, address, f"limits={contradicting}")[0]
 
 
+def test_a_group_of_which_nobody_is_eligible_in_any_part_is_told_as_by_one_process(
+    tmp_path: Path, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Mining is that of two excluded enterprises, of two parts; one of opera's is excluded, and one is not."""
+    table = changed(book(), "industry", {3: "mining", 1500: "mining", 4: "opera", 1501: "opera"})
+    table = changed(table, "grade", {3: "D", 1500: "D", 4: "D", 1501: "A"})
+    override = "limits.one industry={name: each, measure: line, by: industry, at_least: 1}"
+    path = written(tmp_path, table)
+    said = (
+        "limit `each` asks nothing of `mining`: the book has enterprises there, and none of them is eligible"
+    )
+    for here in ("null", address):
+        caplog.clear()
+        asked = load(path, [f"solver.cluster={here}", "exclude_grades=[D]", override])
+        with asked:
+            assert [one for one in caplog.messages if "asks nothing" in one] == [said]
+
+
 def test_what_is_not_solved_in_parts_is_refused_with_the_remedy(scenario: Path, address: str) -> None:
     said = mistakes(scenario, address, "enterprises=book.csv", "ratings=r.csv", "solver.method=highs")
     assert [one.split("; ")[-1] for one in said] == [

@@ -155,6 +155,27 @@ def test_a_grade_that_nobody_has_is_a_warning(
     assert said in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("by: grade, at_least: 5", "limit `least` asks nothing of `D`: the book has enterprises there"),
+        ("by: grade, where: {industry: [farming]}, at_least: 5", "limit `least` asks nothing of `D`"),
+        ("by: grade, where: {industry: [retail]}, at_least: 5", ""),  # D is in farming alone
+        ("by: grade, at_most: 100", ""),
+        ("by: grade, where: {grade: [A]}, at_least: 5", ""),
+    ],
+)
+def test_a_group_of_which_nobody_is_eligible_is_a_warning(
+    work: Workspace, caplog: pytest.LogCaptureFixture, limit: str, said: str
+) -> None:
+    work.write(SCENARIO + limits(f"name: least, measure: line, {limit}"), book=FREE_BOOK)
+    ran = work.optimize()
+    assert ran.code == 0, ran.err
+    assert ("asks nothing" in caplog.text) == bool(said)
+    assert said in caplog.text
+    assert work.run("verify", work.plan).code == 0
+
+
 def test_a_header_that_is_nearly_ours_is_a_warning(work: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     work.write(book=FREE_BOOK.replace("line_max", "Line Max"))
     assert work.run("check", work.scenario).code == 0

@@ -275,7 +275,7 @@ rates: {min: 4, max: .nan}
 economics:
   fixed_cost: 10_000
   interest_lost_on_default: yes
-sweep: {}
+sweep: {budget.total: []}
 exclude_grades: [D, 1.10]
 limits:
   - {name: x, measure: lines, at_most: 3}
@@ -291,7 +291,7 @@ limits:
         "s.yaml:6:22: rates.max: .nan is no usable number; write a finite one, or leave the key out",
         "s.yaml:8:15: economics.fixed_cost: must be a number, and is '10_000'; write 10000, without separators",
         "s.yaml:9:29: economics.interest_lost_on_default: must be true or false, and is 'yes'; write true",
-        "s.yaml:10:1: sweep: this version of lendplan has no `sweep` yet; remove the block (it is planned)",
+        "s.yaml:10:23: sweep.budget.total: has no value; name at least one, or remove the key",
         's.yaml:11:21: exclude_grades.1: must be text, and 1.10 is a number; quote it: "1.10"',
         "s.yaml:13:24: limits.0.measure: must be line, exposure, interest, revenue, risk, count or average_rate, "
         "and is 'lines'; did you mean 'line'?",
@@ -348,8 +348,11 @@ LIMIT = {"name": "n", "measure": "line", "at_most": 1}
         ({"solver": {"cluster": "Local"}}, "solver.cluster: must be `local`, or the address of a Dask scheduler such as tcp://10.0.0.1:8786, and is 'Local'"),
         ({"formulation": "two_stage", "solver": {"method": "lagrangian"}}, "solver.method: `lagrangian` solves `joint` and not `two_stage`; write `auto` or `highs`"),
         ({"formulation": "stress"}, "formulation: this version of lendplan has no `stress` yet; write joint or two_stage (it is planned)"),
-        ({"frontier": {"points": 25}}, "frontier: this version of lendplan has no `frontier` yet; remove the block (it is planned)"),
-        ({"treasury": {}}, "treasury: this version of lendplan has no `treasury` yet; remove the block (it is planned)"),
+        ({"frontier": {"points": 1}}, "frontier.points: must not be below 2, and is 1"),
+        (
+            {"treasury": {"workbook": "a.xlsx", "sheet": "S", "key": "K", "write": {"L": "lines"}}},
+            "treasury.write.L: 'lines' is no column of a plan; did you mean 'line'?",
+        ),
         ({"extends": "base.yaml"}, "extends: is read from files alone; merge the mappings"),
         ({"economics": {"interest_lost_on_default": 1}}, "economics.interest_lost_on_default: must be true or false, and is 1"),
         ({"objective": {"ranges": {"revenue_max": 1, "risk_max": 1, "risk_min": 0}}}, "objective.ranges.revenue_min: is required and missing: revenue that counts as 0, in the scenario's unit"),
@@ -590,7 +593,7 @@ def test_a_finding_about_a_key_that_was_read(tmp_path: Path) -> None:
 
 # --- whatever comes ---------------------------------------------------------------------------------------------
 
-KEYS = [*sorted(Settings.model_fields), "sweep", "x"]
+KEYS = [*sorted(Settings.model_fields), "x"]
 LEAVES = (
     st.none()
     | st.booleans()

@@ -71,7 +71,9 @@ BAD = [
     "churn_as: {AA: 1}",
     "exclude_grades: [1]",
     "exclude_grades: D",
-    "sweep: {}",
+    "sweep: {budget.total: []}",
+    "sweep: {budget.total: {from: 1, to: 2}}",
+    "frontier: {points: 1}",
 ]
 # Two wrongs that only the loader can see.
 LOADER_ALONE = [

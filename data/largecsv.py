@@ -95,8 +95,6 @@ def parse_large(
     if not rows.size:
         return None
     kept = _has_content(data, octets, layout, rows)
-    if kept is None:
-        return None
     columns = _cut(data, layout, rows, names, has_quotes=has_quotes, numbers=frozenset(numbers))
     if columns is None:
         return None
@@ -221,18 +219,16 @@ def _are_sound(octets: NDArray[np.uint8], quotes: NDArray[np.int64], *, opens_fi
 
 def _has_content(
     data: bytes, octets: NDArray[np.uint8], layout: _Layout, rows: NDArray[np.int64]
-) -> NDArray[np.bool_] | None:
-    """Return which rows hold more than commas and blanks; most show it with their first byte.
-
-    None where a row has quotes besides: whether it says something takes a closer look.
-    """
+) -> NDArray[np.bool_]:
+    """Return which rows hold more than commas and blanks; most show it with their first byte."""
     may_be_blank = np.zeros(256, dtype=bool)
     may_be_blank[[*NOTHING, QUOTE]] = True
     kept = np.ones(len(rows), dtype=bool)
     for place in np.flatnonzero(may_be_blank[octets[layout.start[rows]]]).tolist():
-        row = rows[place]
-        left = data[layout.start[row] : layout.end[row]].strip(NOTHING)
-        kept[place] = bool(left.strip(b'"'))
-        if left and not kept[place]:
-            return None
+        row = data[layout.start[rows[place]] : layout.end[rows[place]]]
+        if not row.strip(NOTHING):
+            kept[place] = False
+        elif not row.strip(NOTHING + b'"\n'):  # quotes may hold blanks alone, or a quote
+            cells = next(csv.reader(io.StringIO(row.decode(), newline="")))
+            kept[place] = any(cell.strip() for cell in cells)
     return kept

@@ -10,6 +10,9 @@ import python_calamine
 import xlsxwriter
 from workspace import Workspace
 
+from lendplan.reports.tables import ALLOCATION_COLUMNS
+from lendplan.scenario.schema import PLAN_COLUMNS
+
 pytest.importorskip("lxml")
 
 BLOCK = """
@@ -111,3 +114,7 @@ def test_what_is_wrong_with_the_block_is_told(work: Workspace, setting: str, sai
     assert ran.code in (3, 8), ran.err
     assert said in ran.err
     assert sorted(entry.name for entry in work.folder.iterdir()) == before
+
+
+def test_every_column_of_a_plan_can_go_into_a_workbook() -> None:
+    assert PLAN_COLUMNS == ALLOCATION_COLUMNS

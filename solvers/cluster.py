@@ -23,7 +23,7 @@ from lendplan.models.measures import Floats, Indices, Objective
 from lendplan.models.problem import Problem, concatenated, reordered
 from lendplan.models.tally import Tally, tallied, tally
 from lendplan.solvers import lagrangian
-from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Settlement, answer, combined, least
+from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, answer, combined, least
 from lendplan.solvers.result import Options, Result
 from lendplan.solvers.rowtable import RowTable, Value
 
@@ -191,32 +191,13 @@ def solve(book: ClusterBook, options: Options) -> tuple[Result, Settlement | Non
         Where an answer cannot be trusted.
     """
     if book.size > sums.BLOCK:
-        search = _Search(book, options)
-        return search.run(), None if search.best is None else search.best.plan
+        return lagrangian.solve_book(book.problem, lambda: book, options)
     result = lagrangian.solve(book.whole(), options)  # a single block: nothing is won by asking for it afar
     book.problem = book.problem.replaced(objective=result.problem.objective)
     plan = None
     if result.rate is not None and result.line is not None:
         plan = Settlement(None, Value(0.0, 0.0), np.arange(book.size), result.rate, result.line)
     return replace(result, problem=book.problem, rate=None, line=None), plan
-
-
-class _Search(lagrangian._Solve):
-    """The same solve; a plan stays with the parts."""
-
-    def __init__(self, book: ClusterBook, options: Options) -> None:
-        super().__init__(book.problem, options)
-        self._parts = book
-
-    def _book(self) -> Book:
-        return self._parts
-
-    def _whole(self) -> Problem:
-        return self._parts.whole()
-
-    def _spread(self, plan: Settlement) -> tuple[None, None]:
-        del plan
-        return None, None
 
 
 # ------------------------------------------------------------------------------------------- what workers do

@@ -96,6 +96,10 @@ class Book(Protocol):
         """Return some of the enterprises as a problem of their own."""
         ...
 
+    def whole(self) -> Problem:
+        """Return the problem with all its enterprises."""
+        ...
+
     def choices(self, prices: Floats, value: Value) -> tuple[Indices, Floats]:
         """Return everybody's best choice: rates, −1 where nothing is lent, and lines."""
         ...
@@ -186,6 +190,10 @@ class Lagrangian:
     def gather(self, positions: Indices) -> Problem:
         """Return some of the enterprises as a problem of their own; its right sides are the whole problem's."""
         return reordered(self.problem, positions)
+
+    def whole(self) -> Problem:
+        """Return the problem."""
+        return self.problem
 
     def choices(self, prices: Floats, value: Value) -> tuple[Indices, Floats]:
         """Return everybody's best choice: rates, −1 where nothing is lent, and lines; shapes (n,)."""

@@ -284,7 +284,7 @@ def interrupt_next_run(monkeypatch: pytest.MonkeyPatch, module: str, stage: str)
         ("lagrangian", "boxstep", "range of revenue"),
         ("lagrangian", "boxstep", "range of risk"),
         ("lagrangian", "boxstep", "prices"),
-        ("lagrangian", "lagrangian", "plan"),
+        ("lagrangian", "firstplan", "plan"),
         ("lagrangian", "polish", "lines"),
     ],
 )
@@ -307,7 +307,7 @@ def test_ctrl_c_is_heard_in_every_stage(
         ("highs", "highs", "rates and lines"),
         ("highs", "polish", "lines"),
         ("lagrangian", "boxstep", "prices"),
-        ("lagrangian", "lagrangian", "plan"),
+        ("lagrangian", "firstplan", "plan"),
         ("lagrangian", "polish", "lines"),
     ],
 )

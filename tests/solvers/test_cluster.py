@@ -119,10 +119,10 @@ def test_a_plan_is_summed_where_it_stands(client: Any, prices: np.ndarray) -> No
 def solved(book: ClusterBook | None) -> tuple[Any, np.ndarray, np.ndarray]:
     options = Options(gap=2e-3, time_limit=60.0)
     if book is None:
-        result = lagrangian._Solve(problem(), options).run()
-        assert result.rate is not None
-        assert result.line is not None
-        return result, result.rate, result.line
+        here = Lagrangian(problem())
+        result, plan = lagrangian.solve_book(here.problem, lambda: here, options)
+        assert plan is not None
+        return result, *here.spread(plan)
     result, plan = cluster.solve(book, options)
     assert plan is not None
     return result, *book.spread(plan)

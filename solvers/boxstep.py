@@ -37,6 +37,7 @@ _FEW = 2000  # enterprises
 _SURE = 1e-9
 _LARGE = 200_000  # enterprises: in a larger book the last digits are left, where a round gains no more than
 _ENOUGH = 1e-9  # of D
+_ABSURD = 1e3  # times what is lent is worth
 _FAR = 100.0  # times the first box: prices that have grown so far may have no bound at all
 
 
@@ -111,6 +112,8 @@ def relax(
     best = trial = min(bundle, key=lambda at: at.bound)
     floor, mixed = -np.inf, (np.nan, np.nan)
     stop = StopReason.PROVEN
+    if _is_absurd(best, value) and _is_hopeless(book, best.prices):
+        return _without_plan(best, mixed)
     for _ in range(rounds_for(book.size)):
         positions, beyond = book.closest(best.prices, value, width)
         if trial is not best:
@@ -135,7 +138,7 @@ def relax(
         if not pressed.any() and model > floor:
             floor, mixed = model, totals
         elif np.any(pressed & (np.abs(prices) > _FAR * start)) and _is_hopeless(book, prices):
-            return Relaxed(trial, -np.inf, *mixed, StopReason.PROVEN, False, infeasible=True)
+            return _without_plan(trial, mixed)
         foretold, gained = best.bound - model, best.bound - trial.bound
         if trial.bound - model <= TOLERANCE * _size(trial.bound, value):
             best = trial
@@ -154,6 +157,16 @@ def relax(
             best, trial = trial, best
     exact = best.bound - floor <= TOLERANCE * _size(best.bound, value)
     return Relaxed(best, floor, *mixed, stop, exact)
+
+
+def _without_plan(at: Evaluation, mixed: tuple[float, float]) -> Relaxed:
+    return Relaxed(at, -np.inf, *mixed, StopReason.PROVEN, False, infeasible=True)
+
+
+def _is_absurd(at: Evaluation, value: Value) -> bool:
+    """Whether D is so far below what is lent that it may have no end; cutting planes can come there by themselves."""
+    worth = abs(value.revenue * at.revenue) + abs(value.risk * at.risk) + abs(value.constant)
+    return at.bound < -_ABSURD * worth
 
 
 def _size(bound: float, value: Value) -> float:

@@ -31,6 +31,7 @@ from lendplan.solvers.sparse import beside, from_entries, from_rows, stacked
 
 _MOST_SECONDS = 30.0
 _ITERATIONS = 25
+_MANY = 20_000  # offers: where there are more each question takes seconds
 _DUST = 1e-9  # of what a limit states: a slack below it is rounding
 
 
@@ -60,11 +61,12 @@ def explain_conflict(problem: Problem, options: Options, fixed_lines: Floats | N
         )
     options = replace(options, time_limit=min(options.time_limit, _MOST_SECONDS), watch=None)
     elastic = _Elastic(problem, options)
-    if elastic.has_point(elastic.names):
+    relaxed_infeasible = not elastic.feasible(elastic.names, relaxed=True)
+    if not relaxed_infeasible and elastic.has_point(elastic.names):
         raise SolverError("HiGHS calls the scenario infeasible, and finds a plan that obeys it")
-    relaxed_feasible = elastic.has_point(elastic.names, relaxed=True)
+    relaxed_feasible = not relaxed_infeasible and elastic.has_point(elastic.names, relaxed=True)
+    named = elastic.conflicting(relaxed=relaxed_infeasible)
     moved, together_proven = elastic.least_total_change()
-    named = elastic.conflicting(relaxed=not elastic.feasible(elastic.names, relaxed=True))
     changes = []
     for name in elastic.names:
         if name in named or name in moved:
@@ -216,9 +218,12 @@ class _Elastic:
         """Return one minimal set for each conflict that is apart from the others."""
         named: set[str] = set()
         active = list(self.names)
+        suspects = self._suspects() if relaxed and self.offers.size > _MANY else set()
         while self.left() > 0 and not self.feasible(active, relaxed=relaxed):
-            needed = list(active)
-            for name in active:
+            needed = [name for name in active if name in suspects]
+            if not needed or self.feasible(needed, relaxed=relaxed):
+                needed = list(active)
+            for name in list(needed):
                 without = [other for other in needed if other != name]
                 if not self.feasible(without, relaxed=relaxed):
                     needed = without
@@ -227,6 +232,18 @@ class _Elastic:
             named |= set(needed)
             active = [name for name in active if name not in named]
         return named
+
+    def _suspects(self) -> set[str]:
+        """Return the rows that have a price where the total change is least: they alone admit no mixture of plans.
+
+        In a large book each question takes seconds, and these are a few of all.
+        """
+        outcome = self._run(self._with_slacks(), relaxed=True)
+        if outcome.row_dual is None:
+            return set()
+        priced = np.abs(outcome.row_dual) > _DUST * np.abs(outcome.row_dual).max(initial=0.0)
+        found = {name for name, place in self._position.items() if priced[place]}
+        return found | ({MUST} if priced[self._must_rows].any() else set())
 
     def least_change_alone(self, name: str) -> tuple[float | None, bool]:
         """Return the value at which this limit alone would do, all others as they stand, and whether proven."""
@@ -257,8 +274,8 @@ class _Elastic:
             ratio = found = reached
         return found, False
 
-    def least_total_change(self) -> tuple[dict[str, float], bool]:
-        """Return what the limits that move in the least total change become, and whether it is proven the least."""
+    def _with_slacks(self) -> ArrayModel:
+        """Return the model with a slack on each row of the scenario and each `must: lend`, and their cost."""
         columns = len(self.model.cost)
         height = self.model.matrix.shape[0]
         names = list(self.rows)
@@ -271,7 +288,7 @@ class _Elastic:
         )
         extra = len(slack_rows)
         slack = from_entries(slack_rows, np.arange(extra), value, (height, extra))
-        elastic = ArrayModel(
+        return ArrayModel(
             cost=np.concatenate([self.model.cost, cost]),
             lower=np.zeros(columns + extra),
             upper=np.concatenate(
@@ -284,9 +301,13 @@ class _Elastic:
             row_lower=self.model.row_lower,
             row_upper=self.model.row_upper,
         )
-        outcome = self._run(elastic)
+
+    def least_total_change(self) -> tuple[dict[str, float], bool]:
+        """Return what the limits that move in the least total change become, and whether it is proven the least."""
+        outcome = self._run(self._with_slacks())
         if outcome.x is None:
             return {}, False
+        names, columns = list(self.rows), len(self.model.cost)
         x, used = outcome.x[:columns], outcome.x[columns:]
         moved: dict[str, float] = {}
         proven = outcome.stop is StopReason.PROVEN

@@ -115,3 +115,32 @@ def test_a_run_that_does_not_end_is_left_behind(monkeypatch: pytest.MonkeyPatch)
     started = time.monotonic()
     assert engine._run_watched(NeverEnding(), Options(), "stage", 1.0, 0.1) is None
     assert time.monotonic() - started < 3.0
+
+
+@pytest.mark.parametrize(("objective", "share"), [(Objective("profit", 0.5), 0.3), (WEIGHTED, 0.02)])
+def test_a_large_book_that_nothing_can_meet_is_recognised_and_explained(
+    objective: Objective, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dual has no end: whatever the cutting planes make of that, the answer is a proof, and names the two.
+
+    Those that must be lent to lose, at their least lines and lowest rates, more than the limit on the loss allows.
+    """
+    monkeypatch.setattr("lendplan.solvers.conflict._MANY", 1000)
+    size = SMALL + 200
+    must = np.random.default_rng(3).random(size) < share
+    problem = random_problem(5, size, 6, objective=objective, must_lend=must)
+    least = problem.measures["risk"]
+    rate = problem.last_rate.astype(np.int64)
+    per_line, _ = problem.coefficients(least, np.arange(size), rate)
+    loss = float(np.sum((per_line * problem.line_min)[must]))
+    assert loss > 0
+    problem = with_limits(
+        problem,
+        Row("loss budget", "risk", 1, amount=0.05 * loss),
+        Row("reach", "count", -1, amount=10.0),
+        Row("half", "line", 1, members=halves(problem), share=0.9),
+    )
+    found = lagrangian.solve(problem, Options(gap=1e-4, time_limit=60.0))
+    assert found.solution is SolutionStatus.INFEASIBLE
+    assert found.conflict is not None
+    assert {change.name for change in found.conflict.changes} == {"loss budget", "must"}

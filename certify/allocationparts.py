@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lendplan.certify.folder import NUMBERS, Allocations, allocations_in
+from lendplan.certify.allocations import NUMBERS, Allocations, allocations_in
 from lendplan.data.datasets import Dataset, find_dataset, read_stretch, stretches
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.separated import parse_separated

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lendplan.certify.allocations import NUMBERS, Allocations
 from lendplan.certify.applicants import STEP_TOLERANCE, Applicants
 from lendplan.certify.estimate import EPSILON
-from lendplan.certify.folder import NUMBERS, Allocations
 from lendplan.certify.pricing import Weights
 from lendplan.certify.question import Question
 from lendplan.certify.report import Checklist, RowMessages

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from lendplan.certify.allocations import Allocations
 from lendplan.certify.applicants import Applicants, applicants_of
 from lendplan.certify.bound import price_faults
 from lendplan.certify.choices import Choices
 from lendplan.certify.decisions import Measured, check_decisions, check_figures, check_rows, measure
 from lendplan.certify.estimate import Sheets, margin
 from lendplan.certify.exact import Floats, pair
-from lendplan.certify.folder import Allocations
 from lendplan.certify.left import Whole
 from lendplan.certify.pricing import Weights, float_prices, right_sides
 from lendplan.certify.question import MEASURES, Question, finite

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import cast
 
 from lendplan.certify.allocationparts import AllocationsInParts
+from lendplan.certify.allocations import HEADER, same_as
 from lendplan.certify.claims import Certified, check_limits, check_objective
-from lendplan.certify.folder import HEADER, PlanFolder, same_as
+from lendplan.certify.folder import PlanFolder
 from lendplan.certify.inparts import (
     ROWS,
     DualPart,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lendplan.certify.allocations import HEADER
 from lendplan.certify.applicants import applicants_of
 from lendplan.certify.choices import Choices
 from lendplan.certify.claims import Certified, check_certificate, check_limits, check_objective
@@ -15,7 +16,7 @@ from lendplan.certify.decisions import (
     check_rows,
     measure,
 )
-from lendplan.certify.folder import HEADER, PlanFolder, read_folder, read_papers
+from lendplan.certify.folder import PlanFolder, read_folder, read_papers
 from lendplan.certify.inputs import Inputs, quiet, read_inputs
 from lendplan.certify.leaves import search_of
 from lendplan.certify.pricing import weights_of

@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from lendplan.certify.allocations import Allocations
 from lendplan.certify.choices import Choices
 from lendplan.certify.decisions import Measured
 from lendplan.certify.exact import Exact, float_sum, total
-from lendplan.certify.folder import Allocations
 from lendplan.certify.rows import RowFamily
 
 Number = float | Fraction

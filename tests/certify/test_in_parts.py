@@ -38,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids[150] = 'one, "two"\nthree'
     table = table.set_column(table.column_names.index("enterprise"), "enterprise", [ids])
     scenario = written(place, table)
-    case = load(scenario, ["solver.cluster=null", "limits.reach.at_least=20", "budget.total=6000"]).case
+    changes = ["solver.cluster=null", "solver.gap=5e-3", "limits.reach.at_least=20", "budget.total=6000"]
+    case = load(scenario, changes).case
     result = lagrangian.solve(case.problem, Options(gap=5e-3, time_limit=30.0))
     return Plan(case, result).write(place / "plan")
 

@@ -35,7 +35,7 @@ _READS = 5
 _WEIGHED = """
 import atexit, sys
 sys.path.insert(0, {here!r})
-from worker import peak_megabytes
+from memory import peak_megabytes
 atexit.register(lambda: print(peak_megabytes(), file=sys.stderr))
 sys.argv = ["optimize", *{arguments!r}]
 from lendplan.cli import main

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from measure import Settings
 
 # Each is a module with `rows(settings)`. The last two take hours, and run by name only.
-SHORT = ("start_up", "build", "solve", "sweeps")
+SHORT = ("start_up", "build", "solve", "sweeps", "workbooks")
 LONG = ("goals", "against_peers")
 
 

@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from memory import peak_megabytes
 from rivals.answer import Answer
 
 SHORT = 1.0
@@ -48,20 +49,6 @@ def _limit_memory() -> None:
 
         most = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_SHARE)
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def peak_megabytes() -> float:
-    """Return the most memory that this process has held, in MB."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        import resource
-
-        # Beware on Linux: there it would count what the parent held when it started this process.
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return held / (1e6 if sys.platform == "darwin" else 1e3)
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from lendplan.sweep.sweeping import (
     Swept,
     manifest_of,
     placed,
+    renewals,
     solve_points,
     standing,
     tables_of,
@@ -173,6 +174,7 @@ def frontier(
                 "manifest.json": as_json(manifest_of(scenario, "frontier", swept)),
             },
             OURS,
+            renewals(scenario, swept),
         )
         return Frontier(placed(swept, final))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -60,41 +61,48 @@ def looked_at(target: Target) -> Fingerprint | None:
         raise OutputError(f"{target.workbook} cannot be read: {error.strerror}") from error
 
 
-def fill_workbook(target: Target, plan: Plan, since: Fingerprint | None) -> Filled:
-    """Write a plan into the workbook; all of it or nothing.
+@dataclass(frozen=True)
+class PlanFigures:
+    """What a workbook gets of a plan.
 
     Parameters
     ----------
-    target
-        Where what goes.
-    plan
-        The plan; enterprises that are declined or excluded have a line of 0 and no rate.
-    since
-        What :func:`looked_at` returned when the run began.
-
-    Raises
-    ------
-    OutputError
-        If the workbook cannot be filled: everything that stands in the way, each with its cell.
-    InputError
-        If it is missing, damaged, or no workbook that is safe to open.
+    summary
+        The keys of summary.json.
+    column
+        Returns a column of ``allocations.csv`` by name, a value a row; NaN and None are blank.
+    provenance
+        What the sheet of provenance says → its value.
     """
-    from lendplan.reports.treasury.filling import fill
 
-    summary = _flat(plan.summary)
-    unknown = [
-        Finding(f"{key!r} is no key of summary.json", key=f"treasury.cells.{cell}")
-        for cell, key in target.cells.items()
-        if key not in summary
-    ]
-    if unknown:
-        raise InputError(unknown)
-    rows = plan.allocations
-    table = {name: rows[name].tolist() for name in {"enterprise", *target.write.values()}}
-    try:
-        return fill(target, table, summary, _provenance(plan), since=since, while_placing=uninterrupted)
-    except WorkbookError as error:
-        raise OutputError(str(error)) from error
+    summary: Mapping[str, Any]
+    column: Callable[[str], list[Any]]
+    provenance: Mapping[str, str]
+
+
+def figures_of(plan: Plan) -> PlanFigures:
+    """Return the figures of a plan that was just made."""
+    summary, case = plan.summary, plan.case
+    hashes = [(record.path, record.sha256) for record in case.inputs]
+    provenance = provenance_of(case.settings.title, str(case.scenario_path or "none"), summary, hashes)
+    return PlanFigures(summary, lambda name: list(plan.allocations[name].tolist()), provenance)
+
+
+def provenance_of(
+    title: str, scenario_file: str, summary: Mapping[str, Any], inputs: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """Return what a workbook says of where its figures come from; ``inputs`` are paths with their SHA-256."""
+    return {
+        "scenario": title,
+        "scenario file": scenario_file,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "lendplan": version("lendplan"),
+        "status": str(summary["status"]),
+        "objective": str(summary["objective"]),
+        "gap": str(summary["gap"]),
+        "certified gap": str(summary["certified_gap"]),
+        **{f"sha256 of {Path(path).name}": sha256 for path, sha256 in inputs},
+    }
 
 
 class Workbook:
@@ -104,17 +112,20 @@ class Workbook:
     ----------
     settings
         Of a scenario with a ``treasury`` block.
+    inputs
+        Files that the plan is made from; none of them may be written over.
 
     Raises
     ------
     OutputError
-        If the workbook cannot be read.
+        If the workbook cannot be read, or what would be written over is an input.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, inputs: Iterable[str | Path] = ()) -> None:
         target = target_of(settings)
         assert target is not None
-        self._target = target
+        refuse_inputs(target.final, inputs, "name another file in treasury.save_as")
+        self.target = target
         self._since = looked_at(target)
         self.told: list[str] = []
 
@@ -122,19 +133,76 @@ class Workbook:
         """Return what fills it with a plan, and notes in `told` what was done."""
 
         def fill() -> None:
-            done = fill_workbook(self._target, plan, self._since)
-            self.told.append(
-                f"{done.path}: {done.cells:,} cells written, {len(done.appended):,} rows appended"
-            )
-            if done.copy is not None:
-                self.told.append(f"what stood there is kept in {done.copy}")
-            if done.only_in_sheet:
-                self.told.append(
-                    f"{len(done.only_in_sheet):,} rows of the sheet are of none of the plan's enterprises"
-                )
-            self.told += [f"note: {note}" for note in done.notes]
+            done = self.fill(figures_of(plan))
+            self.told += [*done_lines(done), *note_lines(done)]
 
         return fill
+
+    def fill(self, figures: PlanFigures) -> Filled:
+        """Write a plan into the workbook; all of it or nothing.
+
+        Parameters
+        ----------
+        figures
+            Of the plan; enterprises that are declined or excluded have a line of 0 and no rate.
+
+        Raises
+        ------
+        OutputError
+            If the workbook cannot be filled: everything that stands in the way, each with its cell.
+        InputError
+            If it is missing, damaged, or no workbook that is safe to open.
+        """
+        from lendplan.reports.treasury.filling import fill
+
+        target = self.target
+        summary = _flat(figures.summary)
+        unknown = [
+            Finding(f"{key!r} is no key of summary.json", key=f"treasury.cells.{cell}")
+            for cell, key in target.cells.items()
+            if key not in summary
+        ]
+        if unknown:
+            raise InputError(unknown)
+        table = {name: figures.column(name) for name in {"enterprise", *target.write.values()}}
+        try:
+            return fill(
+                target, table, summary, figures.provenance, since=self._since, while_placing=uninterrupted
+            )
+        except WorkbookError as error:
+            raise OutputError(str(error)) from error
+
+
+def refuse_inputs(final: Path, inputs: Iterable[str | Path], remedy: str) -> None:
+    """Refuse to write over a file that the plan is made from: its check would fail from then on.
+
+    Raises
+    ------
+    OutputError
+    """
+    for path in inputs:
+        if Path(path).exists() and final.exists() and final.samefile(path):
+            raise OutputError(
+                f"{final} is an input of the plan, which could not be checked any more; {remedy}"
+            )
+
+
+def done_lines(done: Filled) -> list[str]:
+    """Say what was done to a workbook."""
+    told = f"{done.path}: {done.cells:,} cells written, {len(done.appended):,} rows appended"
+    return [told, *kept_lines(done.copy)]
+
+
+def kept_lines(copy: Path | None) -> list[str]:
+    """Say where what stood there before is kept."""
+    return [] if copy is None else [f"what stood there is kept in {copy}"]
+
+
+def note_lines(done: Filled) -> list[str]:
+    """Say what a reader of a filled workbook should know."""
+    strangers = len(done.only_in_sheet)
+    said = [f"{strangers:,} rows of the sheet are of none of the plan's enterprises"] if strangers else []
+    return [*said, *(f"note: {note}" for note in done.notes)]
 
 
 def pulled(scenario: Scenario) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -175,18 +243,3 @@ def _flat(summary: Mapping[str, Any], before: str = "") -> dict[str, float | str
         elif value is None or isinstance(value, int | float | str):
             flat[before + name] = value
     return flat
-
-
-def _provenance(plan: Plan) -> dict[str, str]:
-    summary, case = plan.summary, plan.case
-    return {
-        "scenario": case.settings.title,
-        "scenario file": str(case.scenario_path or "none"),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "lendplan": version("lendplan"),
-        "status": str(summary["status"]),
-        "objective": str(summary["objective"]),
-        "gap": str(summary["gap"]),
-        "certified gap": str(summary["certified_gap"]),
-        **{f"sha256 of {Path(record.path).name}": record.sha256 for record in case.inputs},
-    }

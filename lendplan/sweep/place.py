@@ -84,6 +84,7 @@ class Place:
         points: Mapping[str, Path],
         files: Callable[[], Mapping[str, bytes]],
         ours: tuple[str, ...],
+        instead: Mapping[str, Mapping[str, bytes]],
     ) -> None:
         """Put the sweep's folder in place, whole or not at all, and let go of the hidden one.
 
@@ -92,6 +93,7 @@ class Place:
         points : name below the folder → where the point stands now
         files : the files beside them, made last
         ours : what a folder that stands there may hold
+        instead : name below the folder → files of the point that take the place of those that stand now
 
         Raises
         ------
@@ -101,7 +103,7 @@ class Place:
         try:
             with staged(self.final, ours, while_placing=uninterrupted) as staging:
                 for name, folder in points.items():
-                    _linked(folder, staging / name)
+                    _linked(folder, staging / name, instead.get(name, {}))
                 write_files(staging, files())
         except FolderError as error:
             raise OutputError(str(error)) from error
@@ -112,10 +114,13 @@ class Place:
         shutil.rmtree(self.folder / POINTS, ignore_errors=True)
 
 
-def _linked(source: Path, target: Path) -> None:
-    """Give the files of a folder a second name; copy them where that cannot be."""
+def _linked(source: Path, target: Path, instead: Mapping[str, bytes]) -> None:
+    """Give the files of a folder a second name, save some that are written; copy them where that cannot be."""
     target.mkdir(parents=True)
+    write_files(target, instead)
     for entry in source.iterdir():
+        if entry.name in instead:
+            continue
         try:
             os.link(entry, target / entry.name)
         except OSError:

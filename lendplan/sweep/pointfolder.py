@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from lendplan.certified import Certified, certified, to_be_certified
-from lendplan.certify.folder import PlanFolder, read_allocations
-from lendplan.certify.inputs import Inputs, read_inputs
+from lendplan.certify.allocations import read_allocations
+from lendplan.certify.folder import PlanFolder
+from lendplan.certify.inputs import SHIPPED, Inputs, read_inputs
 from lendplan.certify.plan import verify
 from lendplan.data.findings import InputError
 from lendplan.data.texts import Texts
@@ -85,7 +86,7 @@ class PointPlan(Plan):
             papers = self._files(started)
             manifest = json.loads(papers.pop(MANIFEST))
             _write_all(staging, papers, {**manifest, "point": dict(about)}, [ALLOCATION])
-            report = verify(staging, _inputs_read_once)
+            report = verify(staging, inputs_read_once)
             if not report.passed:
                 failed = "; ".join(f"{check.name}: {check.detail}" for check in report.failed)
                 raise CheckFailedError(f"the plan failed the independent check: {failed}")
@@ -96,11 +97,15 @@ class PointPlan(Plan):
 _read: dict[str, Inputs] = {}  # of the points that were checked last
 
 
-def _inputs_read_once(plan: PlanFolder, columns: Mapping[str, str]) -> Inputs:
+def inputs_read_once(plan: PlanFolder, columns: Mapping[str, str]) -> Inputs:
     """Return the inputs of a point: those of the point before it, where they are the same files of the same hashes."""
     key = repr(
         [
-            [(source.role, plan.locate(source), source.sha256) for source in plan.sources],
+            [
+                # The shipped table is known by its name: as a path it would lie in each point's own folder.
+                (source.role, source.path if source.path == SHIPPED else plan.locate(source), source.sha256)
+                for source in plan.sources
+            ],
             sorted(columns.items()),
         ]
     )

@@ -18,6 +18,7 @@ from lendplan.run import Scenario
 from lendplan.sweep.place import Place
 from lendplan.sweep.points import Point, distinct, points_of
 from lendplan.sweep.reading import summary_in
+from lendplan.sweep.renewal import renewed
 from lendplan.sweep.runner import Run, Step
 from lendplan.sweep.tables import cell_of, csv_of, flat, in_columns, parquet_of
 from lendplan.sweep.work import Bench, Outcome
@@ -64,7 +65,7 @@ class Swept:
         """A row a point: the swept keys, the summary's keys, then ``folder`` and ``error``."""
         return [
             {
-                **{key: cell_of(value) for key, value in point.values.items()},
+                **{_column(key): cell_of(value) for key, value in point.values.items()},
                 **flat(summary),
                 "folder": point.folder if outcome.stands else None,
                 "error": outcome.error or None,
@@ -101,6 +102,11 @@ class Swept:
         import pandas as pd
 
         return pd.DataFrame(in_columns(self.rows))
+
+
+def _column(key: str) -> str:
+    """Return the column of a swept key; a block whose name is also a figure's goes by ``scenario.NAME``."""
+    return f"scenario.{key}" if key in ("objective", "solver") else key
 
 
 def faults_of(points: Sequence[Point], outcomes: Sequence[Outcome]) -> list[str]:
@@ -165,6 +171,7 @@ def sweep(
                 "manifest.json": as_json(manifest_of(scenario, "sweep", swept)),
             },
             OURS,
+            renewals(scenario, swept),
         )
         return placed(swept, final)
 
@@ -223,6 +230,12 @@ def standing(swept: Swept) -> list[tuple[Point, Path]]:
         for point, outcome, folder in zip(swept.points, swept.outcomes, swept.folders, strict=True)
         if outcome.stands
     ]
+
+
+def renewals(scenario: Scenario, swept: Swept) -> dict[str, dict[str, bytes]]:
+    """Return folder → papers of the points that name an earlier state of the scenario's file."""
+    papers = {point.folder: renewed(folder, point, scenario.case) for point, folder in standing(swept)}
+    return {name: files for name, files in papers.items() if files}
 
 
 def placed(swept: Swept, final: Path) -> Swept:

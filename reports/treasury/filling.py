@@ -172,7 +172,8 @@ def _write(package: Package, draft: Draft, staging: Path, source: Path, final: P
 
 def _check(package: Package, draft: Draft, staging: Path) -> None:
     try:
-        check_filled(package, Package(staging, package.file), draft.changed, draft.written)
+        filled = Package(staging, package.file)
     except InputError as error:
         message = "was not put in place, because what was written could not be read back; please report this"
         raise WorkbookError([Finding(message, file=package.file), *error.findings]) from error
+    check_filled(package, filled, draft.changed, draft.written)

@@ -79,10 +79,17 @@ def refuse_open(final: Path) -> None:
 
 
 @contextlib.contextmanager
-def reserved(final: Path) -> Iterator[None]:
+def reserved(final: Path, instead: str = _OPTION) -> Iterator[None]:
     """Keep other runs from the same workbook while the block runs; sweep what killed ones left.
 
     The reservation ends with the process, however it ends.
+
+    Parameters
+    ----------
+    final
+        The workbook.
+    instead
+        What the user is told to name where it cannot be written.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def reserved(final: Path) -> Iterator[None]:
     try:
         handle = _reserve(lock)
     except OSError as error:
-        raise not_written(final, error) from error
+        raise not_written(final, error, instead) from error
     if handle is None:
         message = "is being filled by another run; wait until that has ended"
         raise WorkbookError(Finding(message, file=str(final)))
@@ -273,6 +280,6 @@ def _sweep_copies(final: Path) -> None:
             copy.unlink()
 
 
-def not_written(final: Path, error: OSError) -> WorkbookError:
-    """Return an error of the disk as the user would be told."""
-    return WorkbookError(Finding(explained(final, error, _OPTION)))
+def not_written(final: Path, error: OSError, instead: str = _OPTION) -> WorkbookError:
+    """Return an error of the disk as the user would be told; ``instead`` is what to name for another place."""
+    return WorkbookError(Finding(explained(final, error, instead)))

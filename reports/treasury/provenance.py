@@ -5,9 +5,17 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from lendplan.data.findings import Finding
+from lendplan.data.findings import Finding, InputError
 from lendplan.reports.treasury.edits import cell_xml
-from lendplan.reports.treasury.package import CONTENT_TYPES, Package, SheetEntry, child, serialised
+from lendplan.reports.treasury.package import (
+    CONTENT_TYPES,
+    Package,
+    SheetEntry,
+    child,
+    children,
+    local,
+    serialised,
+)
 from lendplan.reports.treasury.sheetxml import SheetXml, value_of
 from lendplan.reports.treasury.target import WorkbookError
 
@@ -34,6 +42,8 @@ def provenance_parts(
     ------
     WorkbookError
         If the workbook is protected against new sheets.
+    InputError
+        If it is damaged.
     """
     ours = provenance_sheet(package)
     namespace = package.workbook.tag.rpartition("}")[0].lstrip("{")
@@ -100,8 +110,7 @@ def _sheet(namespace: str, lines: Mapping[str, str]) -> bytes:
 
 def _with_type(package: Package, part: str) -> bytes:
     root = package.xml(CONTENT_TYPES)
-    namespace = root.tag.rpartition("}")[0]
-    item = root.makeelement(f"{namespace}}}Override")
+    item = root.makeelement(root.tag.removesuffix(local(root)) + "Override")
     item.set("PartName", f"/{part}")
     item.set("ContentType", _WORKSHEET_TYPE)
     root.append(item)
@@ -112,22 +121,24 @@ def _with_sheet(package: Package, name: str, part: str) -> bytes:
     """List the sheet in the workbook; return the workbook's relationships with it."""
     relations = package.relations_part(package.workbook_part)
     root = package.xml(relations)
-    taken = {item.get("Id", "") for item in root}
+    sheets = child(package.workbook, "sheets")
+    listed = [] if sheets is None else list(children(sheets, "sheet"))
+    related = list(children(root, "Relationship"))
+    kinds = [one.get("Type", "") for one in related if one.get("Type", "").endswith("/worksheet")]
+    keys = [key for one in listed for key in one.attrib if key.endswith("}id")]
+    if sheets is None or not kinds or not keys:
+        raise InputError(Finding("is damaged: it does not say where its sheets are", file=package.file))
+    taken = {one.get("Id", "") for one in related}
     new_id = _unused("rIdLendplan", {one.casefold() for one in taken}, "{}")
-    sheet_kind = next(item.get("Type", "") for item in root if item.get("Type", "").endswith("/worksheet"))
-    item = root.makeelement(f"{root.tag.rpartition('}')[0]}}}Relationship")
+    item = root.makeelement(root.tag.removesuffix(local(root)) + "Relationship")
     item.set("Id", new_id)
-    item.set("Type", sheet_kind)
+    item.set("Type", kinds[0])
     item.set("Target", f"/{part}")
     root.append(item)
-
-    sheets = child(package.workbook, "sheets")
-    if sheets is None or not len(sheets):
-        raise WorkbookError(Finding("lists no sheets", file=package.file))
-    last = sheets[-1]
-    entry = sheets.makeelement(last.tag)
+    numbers = [one.get("sheetId", "") for one in listed]
+    entry = sheets.makeelement(listed[-1].tag)
     entry.set("name", name)
-    entry.set("sheetId", str(max(int(one.get("sheetId", "0")) for one in sheets) + 1))
-    entry.set(next(key for key in last.attrib if key.endswith("}id")), new_id)
+    entry.set("sheetId", str(max((int(one) for one in numbers if one.isdecimal()), default=0) + 1))
+    entry.set(keys[0], new_id)
     sheets.append(entry)
     return serialised(root)

@@ -12,7 +12,7 @@ from typing import Any
 from xml.parsers import expat
 
 from lendplan.data.archives import DAMAGE
-from lendplan.data.findings import Finding
+from lendplan.data.findings import Finding, InputError
 from lendplan.reports.treasury.celltext import unescaped
 from lendplan.reports.treasury.edits import Changes, Formula, Styled
 from lendplan.reports.treasury.locate import named
@@ -50,6 +50,8 @@ def check_filled(
     ------
     WorkbookError
         If anything else differs. It is a fault of this program, not of the workbook.
+    InputError
+        If the other reader cannot read the workbook as it was.
     """
     for name, entry in old.parts.entries.items():
         if name in changed:
@@ -63,13 +65,17 @@ def check_filled(
                 _well_formed(new, part)
             except (expat.ExpatError, *DAMAGE) as error:
                 _refuse(new, f"part {part} is not well-formed: {error}")
-    with _opened(old) as before, _opened(new) as after:
-        for name, (changes, dropped) in sheets.items():
-            if max(_area(old, name), _area(new, name)) > MAX_AREA:
-                rows = _rows_of_xml(old, name), _rows_of_xml(new, name)
-            else:
-                rows = _rows(before, name), _rows(after, name)
-            _compare(new, name, *rows, changes, dropped)
+    try:
+        with _opened(old) as before, _opened(new) as after:
+            for name, (changes, dropped) in sheets.items():
+                if max(_area(old, name), _area(new, name)) > MAX_AREA:
+                    rows = _rows_of_xml(old, name), _rows_of_xml(new, name)
+                else:
+                    rows = _rows(before, name), _rows(after, name)
+                _compare(new, name, *rows, changes, dropped)
+    except _UnreadableError as error:
+        _refuse_unreadable(old, sheets)
+        _refuse(new, f"it cannot be opened ({error})")
 
 
 def _well_formed(package: Package, part: str) -> None:
@@ -84,6 +90,10 @@ def _refuse(package: Package, message: str) -> None:
     raise WorkbookError(Finding(said, file=package.file))
 
 
+class _UnreadableError(Exception):
+    """The other reader cannot read a workbook."""
+
+
 @contextmanager
 def _opened(package: Package) -> Iterator[Any]:
     import python_calamine as calamine
@@ -92,7 +102,21 @@ def _opened(package: Package) -> Iterator[Any]:
         with calamine.CalamineWorkbook.from_filelike(io.BytesIO(package.data)) as workbook:
             yield workbook
     except calamine.CalamineError as error:
-        _refuse(package, f"it cannot be opened ({error})")
+        raise _UnreadableError(str(error)) from error
+
+
+def _refuse_unreadable(package: Package, sheets: Collection[str]) -> None:
+    """Refuse a workbook that could not be read before anything was written to it."""
+    try:
+        with _opened(package) as workbook:
+            for name in {one.name for one in package.worksheets} & set(sheets):
+                for _ in _rows(workbook, name):
+                    pass
+    except _UnreadableError as error:
+        message = (
+            f"is damaged: {error}; open it in a spreadsheet program and save it, so that it is written anew"
+        )
+        raise InputError(Finding(message, file=package.file)) from error
 
 
 def _rows(workbook: Any, sheet: str) -> Iterator[tuple[int, list[Any]]]:
@@ -162,12 +186,17 @@ def _compare(
         if old == new:
             continue
         for column, (was, now) in enumerate(zip(old, new, strict=True), start=1):
-            is_right = now in _BLANK if (seen, column) in dropped else type(was) is type(now) and was == now
+            is_right = now in _BLANK if (seen, column) in dropped else _is_kept(was, now)
             if not is_right:
                 _refuse_cell(package, sheet, seen, column, now)
     missing = [row for row, cells in changes.cells.items() if row > seen and any(map(_says, cells.values()))]
     if missing:
         _refuse(package, f"row {missing[0]} of {sheet!r} is not there")
+
+
+def _is_kept(was: object, now: object) -> bool:
+    """Whether a cell holds what it held; one that holds no number, as NaN, is equal to nothing."""
+    return type(was) is type(now) and (was == now or (was != was and now != now))  # noqa: PLR0124
 
 
 def _refuse_cell(package: Package, sheet: str, row: int, column: int, read: object) -> None:

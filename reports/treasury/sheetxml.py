@@ -8,6 +8,7 @@ reader before it is used.
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left
 from functools import cached_property
@@ -15,7 +16,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from lendplan.data.findings import Finding, InputError
+from lendplan.data.findings import Finding, InputError, shown
 from lendplan.reports.treasury.celltext import shared_text, unescaped, unquoted
 from lendplan.reports.treasury.package import Element, child, children, parsed
 from lendplan.reports.treasury.references import (
@@ -33,6 +34,7 @@ _VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]*)<")
 _ATTRIBUTE = re.compile(rb"""([\w:.-]+)\s*=\s*["']([^"']*)["']""")
 
 _STYLE = re.compile(rb"""\ss=["'](\d+)""")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _KIND = re.compile(rb"""\st=["'](\w+)""")
 
 Span = tuple[int, int]
@@ -145,10 +147,13 @@ class SheetXml:
         return cells
 
     def _end_of_cell(self, start: int, limit: int) -> int:
-        tag = self.xml.index(b">", start, limit)
+        tag = self.xml.find(b">", start, limit)
         if self.xml[tag - 1] == ord("/"):
             return tag + 1
-        return self.xml.index(self._cell_end, tag, limit) + len(self._cell_end)
+        end = self.xml.find(self._cell_end, tag, limit)
+        if tag < 0 or end < 0:
+            raise InputError(Finding("is damaged: a cell does not end in its row", file=self.where))
+        return end + len(self._cell_end)
 
     def areas(self, container: str, item: str) -> list[Area]:
         """Return rectangles that the frame lists, of merged cells for example."""
@@ -242,7 +247,14 @@ def value_of(cell: bytes, prefix: str, strings: list[str]) -> str | float | bool
         return raw in ("1", "true")
     if kind in ("str", "d"):
         return unescaped(unquoted(raw)) or None
-    return float(raw)
+    return _number(raw)
+
+
+def _number(raw: str) -> float:
+    """Return a number as a cell holds it; what Python alone would take for one is none."""
+    if not _NUMBER.fullmatch(raw.strip()) or not math.isfinite(number := float(raw)):
+        raise ValueError(f"holds {shown(raw)}, which is no number; the file is damaged there")
+    return number
 
 
 def parsed_cell(cell: bytes, prefix: str) -> Element:

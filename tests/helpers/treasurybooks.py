@@ -11,6 +11,8 @@ from typing import Any
 
 import xlsxwriter
 
+from lendplan.reports.tables import LimitState
+from lendplan.reports.treasury.newsheets import Points
 from lendplan.reports.treasury.target import Target
 
 HEADER = 3
@@ -36,12 +38,22 @@ TABLE: dict[str, list[Any]] = {
     "reason": ["@first", "", "none"],
 }
 TOTALS: dict[str, float | str | None] = {"line": 40.5, "revenue": 2.33, "funded": 2.0, "status": "optimal"}
-FRONTIER: dict[str, list[float]] = {
-    "weight": [0.0, 0.5, 1.0],
-    "risk": [0.0, 1.0, 3.0],
-    "revenue": [0.0, 2.0, 2.5],
-}
-"""The plan of a workbook of its own, its totals and a frontier."""
+LIMITS = [
+    LimitState("budget", "line", 1, 50.0, 40.5, "amount", 0.06, False, 50.0),
+    LimitState("one industry[retail]", "line", 1, 0.25, 0.25, "share", 0.0, True, 0.0),
+    LimitState("=reach", "count", -1, 2.0, None, "amount", -0.5, False, 2.0),
+]
+FRONTIER = Points(
+    "frontier",
+    {
+        "risk_limit": [None, 1.0, None],
+        "knee": [False, True, False],
+        "risk": [0.0, 1.0, 3.0],
+        "revenue": [0.0, 2.0, 2.5],
+    },
+    chosen=2,
+)
+"""The plan of a workbook of its own, its totals, its limits and a frontier."""
 
 
 def target_of(path: Path, **options: Any) -> Target:

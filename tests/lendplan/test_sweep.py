@@ -317,3 +317,10 @@ def test_a_weighted_budget_curve_has_the_same_ranges_at_every_point(work: Worksp
     values = [row["objective"] for row in curve.rows]
     assert values == sorted(values)
     assert len(curve.table) == 4
+
+
+def test_a_swept_block_does_not_give_way_to_a_figure_of_the_same_name(work: Workspace) -> None:
+    found = swept(work, "sweep: {objective: [{kind: profit}, {kind: weighted, revenue_weight: 1}]}\n")
+    assert [json.loads(row["scenario.objective"])["kind"] for row in found] == ["profit", "weighted"]
+    assert float(found[0]["objective"]) == pytest.approx(7.95)
+    assert list(found[0])[:2] == ["scenario.objective", "status"]

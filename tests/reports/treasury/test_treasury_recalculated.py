@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from treasurybooks import FRONTIER, PROVENANCE, SUMMARY, TABLE, TOTALS, cells, rich, simple, target_of
+from treasurybooks import FRONTIER, LIMITS, PROVENANCE, SUMMARY, TABLE, TOTALS, cells, rich, simple, target_of
 
 from lendplan.reports.treasury.filling import fill
 from lendplan.reports.treasury.newbook import write_new
@@ -78,7 +78,7 @@ def test_a_grown_table_is_summed_by_its_name(tmp_path):
 
 def test_a_new_workbook_ties_out(tmp_path):
     path = tmp_path / "plan.xlsx"
-    write_new(path, TABLE, TOTALS, {"budget": 0.1}, frontier=FRONTIER)
+    write_new(path, TABLE, TOTALS, LIMITS, points=[FRONTIER])
     totals = sheets(path)["totals"]
     assert [row[4] for row in totals[1:4]] == ["yes"] * 3
     assert {row[0]: float(row[1]) for row in totals[6:10]} == {"": 0, "A": 10, "a": 30.5, "all grades": 40.5}

@@ -1,9 +1,6 @@
-"""Write what is generated: the reference pages and the picture of the README.
+"""Write the reference pages: ``python docs/generate.py``.
 
-    python docs/generate.py             the pages under docs/reference
-    python docs/generate.py --picture   docs/images/annual_budget.svg as well, from a real run
-
-The pages come from the program itself: the commands, the scenario's schema, the contracts of the tables. A test
+They come from the program itself: the commands, the scenario's schema, the contracts of the tables. A test
 compares them with the committed ones.
 """
 
@@ -11,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
-PICTURED = "annual_budget"
 _NOTE = "<!-- Written by docs/generate.py; edit what it reads, not this page. -->"
 
 
@@ -318,42 +313,12 @@ def _joined(parts: list[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def picture() -> str:
-    """Return the terminal's view of a solved scenario as SVG."""
-    import io
-    import json
-
-    from rich.console import Console
-
-    from lendplan import load
-    from lendplan.reports.terminal import show_plan
-
-    with tempfile.TemporaryDirectory() as folder:
-        asked = load(DOCS.parent / "scenarios" / f"{PICTURED}.yaml")
-        plan = asked.solve()
-        written = plan.write(Path(folder) / PICTURED)
-        summary = json.loads((written / "summary.json").read_text(encoding="utf-8"))
-        console = Console(
-            record=True, width=118, file=io.StringIO(), force_terminal=True, color_system="truecolor"
-        )
-        figures = asked.heading, summary, plan.totals_by_grade, plan.limits
-        show_plan(console, *figures, f"scenarios/plans/{PICTURED}")
-    # A fixed id: the default one is drawn anew each time. No font from the network: any monospaced one will do.
-    drawn = console.export_svg(title=f"optimize scenarios/{PICTURED}.yaml", unique_id="lendplan")
-    return re.sub(r" *@font-face \{.*?\n    \}\n", "", drawn, flags=re.DOTALL)
-
-
 def main() -> None:
-    """Write the pages, and the picture where it is asked for."""
-    parser = argparse.ArgumentParser(
+    """Write the pages."""
+    argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--picture", action="store_true", help="write the picture as well; takes a solve")
-    asked = parser.parse_args()
-    files = pages()
-    if asked.picture:
-        files[f"images/{PICTURED}.svg"] = picture()
-    for name, text in files.items():
+    ).parse_args()
+    for name, text in pages().items():
         target = DOCS / name
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lendplan.commandline import main_of, print_json, print_version, resources, run_of
+from lendplan.commandline import JsonOption, console, main_of, print_json, print_version, resources, run_of
+from lendplan.foldercli import FOLDER_COMMANDS
 
 if TYPE_CHECKING:
     from lendplan.frontier import Frontier
@@ -57,8 +58,6 @@ SetOption = Annotated[
         "--set", metavar="KEY=VALUE", help="Override a key of the scenario, e.g. budget.total=12000."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
-FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a plan.")]
 
 
 @app.callback()
@@ -95,7 +94,7 @@ def plan(
     if asked.settings.treasury is not None:
         from lendplan.treasury import Workbook
 
-        workbook = Workbook(asked.settings)
+        workbook = Workbook(asked.settings, [record.path for record in asked.case.inputs])
     output_folder(asked.case, output)  # a folder that cannot be written to is no reason to search first
     with search_display() as watch:
         found = asked.solve(watch)
@@ -106,7 +105,7 @@ def plan(
     if as_json:
         print_json(summary)
     else:
-        show_plan(_console(), asked.heading, summary, found.totals_by_grade, found.limits, str(written))
+        show_plan(console(), asked.heading, summary, found.totals_by_grade, found.limits, str(written))
     for line in () if workbook is None else workbook.told:
         typer.echo(line, err=True)
     if found.result.solution is not SolutionStatus.OPTIMAL:
@@ -152,7 +151,7 @@ def _plan_many(asked: Scenario, output: Path | None, *, as_json: bool) -> None:
         print_json(found.record)
     else:
         show = show_frontier if asked.settings.frontier is not None else show_sweep
-        show(_console(), asked.heading, found.rows, str(found.final))
+        show(console(), asked.heading, found.rows, str(found.final))
     for line in found.faults:
         typer.echo(line, err=True)
     if found.code:
@@ -201,7 +200,7 @@ def score(
     if as_json:
         print_json(scored.summary)
     else:
-        show_score(_console(), asked.heading, scored.summary, scored.limits)
+        show_score(console(), asked.heading, scored.summary, scored.limits)
 
 
 @app.command()
@@ -219,112 +218,11 @@ def pull(scenario: ScenarioArgument, overrides: SetOption = None, as_json: JsonO
     if as_json:
         print_json(scored.summary)
     else:
-        show_score(_console(), asked.heading, scored.summary, scored.limits)
+        show_score(console(), asked.heading, scored.summary, scored.limits)
 
 
-@app.command()
-def verify(folder: FolderArgument) -> None:
-    """Repeat the independent check of a written plan."""
-    from lendplan.certify.plan import verify as check_folder
-    from lendplan.errors import CHECK_FAILED
-
-    report = check_folder(folder)
-    for failed in report.failed:
-        typer.echo(f"FAILED  {failed.name}: {failed.detail}")
-    passed = len(report.checks) - len(report.failed)
-    typer.echo(f"{folder}: {passed} of {len(report.checks)} checks passed")
-    for note in report.notes:
-        typer.echo(f"note: {note}")
-    if not report.passed:
-        raise typer.Exit(CHECK_FAILED)
-
-
-@app.command()
-def explain(
-    folder: FolderArgument,
-    enterprise: Annotated[str, typer.Argument(metavar="ENTERPRISE", help="The id of an enterprise.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Say why an enterprise is lent to or not, what its loan is worth and charged, and what would turn the decision."""
-    from lendplan.planfolder import explain as explain_in
-    from lendplan.reports.explanation import explanation_lines
-
-    record = explain_in(folder, enterprise).to_dict()
-    if as_json:
-        print_json(record)
-    else:
-        typer.echo("\n".join(explanation_lines(record)))
-
-
-@app.command()
-def quote(
-    folder: FolderArgument,
-    grade: Annotated[str, typer.Option(metavar="GRADE", help="The applicant's credit grade.")],
-    risk_weight: Annotated[
-        str | None,
-        typer.Option(metavar="FRACTION", help="Loss expected per currency of exposure, such as 3%."),
-    ] = None,
-    default_probability: Annotated[
-        str | None, typer.Option(metavar="FRACTION", help="Probability of default, instead of, or beside it.")
-    ] = None,
-    line_max: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="Largest line; the scenario's unless given.")
-    ] = None,
-    line_min: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="Least line; the scenario's unless given.")
-    ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="COLUMN=VALUE", help="Another column of the book, such as those that limits use."
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Quote rate and line for a new applicant from a plan's prices, without solving again."""
-    from lendplan.planfolder import read_plan
-    from lendplan.reports.explanation import quote_lines
-
-    further: dict[str, str] = {}
-    for text in columns or ():
-        name, is_pair, value = text.partition("=")
-        if not is_pair or not name or name in further:
-            what = "is given twice" if name in further else "is no COLUMN=VALUE"
-            raise typer.BadParameter(f"{text!r} {what}", param_hint="--set")
-        further[name] = value
-    record = (
-        read_plan(folder)
-        .quote(
-            grade=grade,
-            risk_weight=risk_weight,
-            default_probability=default_probability,
-            line_max=line_max,
-            line_min=line_min,
-            columns=further,
-        )
-        .to_dict()
-    )
-    if as_json:
-        print_json(record)
-    else:
-        typer.echo("\n".join(quote_lines(record)))
-
-
-@app.command()
-def diff(
-    before: FolderArgument,
-    after: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a later plan.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Compare two written plans: who gained, who lost, and why the totals moved."""
-    from lendplan.diff import diff as compare
-    from lendplan.reports.difference import show_difference
-
-    record = compare(before, after).to_dict()
-    if as_json:
-        print_json(record)
-    else:
-        show_difference(_console(), record)
+for _command in FOLDER_COMMANDS:
+    app.command()(_command)
 
 
 @app.command()
@@ -342,14 +240,6 @@ def _held(asked: Scenario) -> Scenario:
 
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console()
-    # Where the output is no terminal nothing is wrapped to its width; tables keep their columns.
-    return console if console.is_terminal else Console(width=140)
 
 
 def main(arguments: list[str] | None = None) -> None:

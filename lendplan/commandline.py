@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,8 @@ from lendplan.interrupts import prompt_interrupts
 
 resources = contextlib.ExitStack()
 """Of the command that runs; closed when it ends."""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 
 def print_version(wanted: bool) -> None:
@@ -35,6 +37,15 @@ def print_version(wanted: bool) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def console() -> Any:
+    """Return where tables are printed."""
+    from rich.console import Console
+
+    found = Console()
+    # Where the output is no terminal nothing is wrapped to its width; tables keep their columns.
+    return found if found.is_terminal else Console(width=140)
 
 
 def main_of(app: typer.Typer, name: str, arguments: list[str] | None) -> None:

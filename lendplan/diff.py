@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lendplan.certify.folder import Allocations, PlanFolder, read_allocations, read_papers
+from lendplan.certify.allocations import Allocations, read_allocations
+from lendplan.certify.folder import PlanFolder, read_papers
 from lendplan.data.findings import Finding, InputError
 from lendplan.models.measures import Floats
 

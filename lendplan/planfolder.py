@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from lendplan.certify.folder import Allocations, PlanFolder, Source, read_folder
+from lendplan.certify.allocations import Allocations
+from lendplan.certify.folder import PlanFolder, Source, read_folder
 from lendplan.certify.inputs import SHIPPED
+from lendplan.data.book import Book
 from lendplan.data.churn import ChurnTable, read_churn
 from lendplan.data.findings import Finding, InputError
 from lendplan.data.sources import sha256_of
@@ -76,12 +78,17 @@ def explain(folder: str | Path, enterprise: str) -> Explanation:
     return read_plan(folder).explain(enterprise)
 
 
-def read_plan(folder: str | Path) -> WrittenPlan:
+Inputs = dict[str, tuple[Tables, Book]]
+"""What was read of plans before: a key of paths, hashes and columns → the tables without their cells, and the book."""
+
+
+def read_plan(folder: str | Path, inputs: Inputs | None = None) -> WrittenPlan:
     """Read a plan's folder and the inputs that it rests on.
 
     Parameters
     ----------
     folder : it may have been moved; inputs are looked for where the manifest has them
+    inputs : of plans that were read before, such as the points of one sweep, which are not read again; added to
 
     Raises
     ------
@@ -92,7 +99,7 @@ def read_plan(folder: str | Path) -> WrittenPlan:
     with _quiet():
         read = read_folder(place)
         settings = settings_from(dict(read.scenario), place, need_enterprises=False)
-        case = _case(read, settings)
+        case = _case(read, settings, {} if inputs is None else inputs)
     _tell_changed_scenario(read)
     problem = _with_ranges(case.problem, read)
     prices = _prices(problem, read)
@@ -124,8 +131,22 @@ def _quiet() -> Iterator[None]:
         house.setLevel(before)
 
 
-def _case(read: PlanFolder, settings: Settings) -> Case:
+def _case(read: PlanFolder, settings: Settings, inputs: Inputs) -> Case:
     manifest = str(read.path / "manifest.json")
+    sources = [(one.role, read.locate(one), one.sha256) for one in read.sources if one.role != "scenario"]
+    key = repr((sources, sorted(settings.columns.items())))
+    tables, book = inputs.get(key) or (_tables(read, settings), None)
+
+    def locate(keypath: Sequence[str | int], message: str) -> Finding:
+        return Finding(message, file=manifest, key=".".join(["scenario", *map(str, keypath)]))
+
+    case = build_case(settings, tables, locate=locate, book=book)
+    inputs[key] = (case.tables, case.book)
+    return case
+
+
+def _tables(read: PlanFolder, settings: Settings) -> Tables:
+    """Read the tables that a plan rests on; they must be the ones that it was made from."""
     findings: list[Finding] = []
     tables: dict[str, RawTable] = {}
     churn: ChurnTable | None = None
@@ -153,15 +174,7 @@ def _case(read: PlanFolder, settings: Settings) -> Case:
         for source in read.sources
         if not Path(source.path).is_absolute() and source.path != SHIPPED
     )
-
-    def locate(keypath: Sequence[str | int], message: str) -> Finding:
-        return Finding(message, file=manifest, key=".".join(["scenario", *map(str, keypath)]))
-
-    return build_case(
-        settings,
-        Tables(tables["enterprises"], tables.get("ratings"), churn, framed),
-        locate=locate,
-    )
+    return Tables(tables["enterprises"], tables.get("ratings"), churn, framed)
 
 
 def _changed(source: Source, where: str) -> Finding:

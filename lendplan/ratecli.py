@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lendplan.commandline import main_of, print_json, print_version, run_of
+from lendplan.commandline import JsonOption, main_of, print_json, print_version, run_of
 from lendplan.rateloans import pyramid, scorecard, show
 from lendplan.rateoptions import (
     AgenciesOption,
@@ -22,7 +22,6 @@ from lendplan.rateoptions import (
     GuaranteesOption,
     HistoryOption,
     InputArgument,
-    JsonOption,
     LossOption,
     Method,
     ModelArgument,
@@ -226,8 +225,9 @@ def report(
     card = raterun.card(folder, enterprise, history)
     if html is not None:
         from lendplan.rating.card.page import card_html
+        from lendplan.reports.onefile import is_page
 
-        rateplacing.write_file(html, card_html(card).encode(), is_ours=rateplacing.is_report)
+        rateplacing.write_file(html, card_html(card).encode(), is_ours=is_page)
     from lendplan.rating.card.text import card_text
 
     typer.echo(card_text(card), nl=False)

@@ -50,7 +50,6 @@ ModelOption = Annotated[
     Path, typer.Option("--model", metavar="FILE", help="Where to write the fitted rating, as JSON.")
 ]
 OutputOption = Annotated[Path, typer.Option("--output", metavar="DIR", help="Where to write the tables.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 SeedOption = Annotated[int, typer.Option(metavar="NUMBER", help="Seed of all that is drawn.", min=0)]
 TreesOption = Annotated[int, typer.Option(metavar="NUMBER", help="Trees of a forest.", min=50, max=5000)]
 DuplicatesOption = Annotated[

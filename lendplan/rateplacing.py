@@ -15,7 +15,7 @@ from lendplan.errors import OutputError
 from lendplan.interrupts import uninterrupted
 from lendplan.rating.outputs import FILES
 from lendplan.reports.folder import FolderError, refuse_strangers, staged, write_files
-from lendplan.reports.onefile import staged_file
+from lendplan.reports.onefile import refuse_to_replace, staged_file
 
 if TYPE_CHECKING:
     from lendplan.rating.process import RatedBook
@@ -84,9 +84,9 @@ def write(
     """
     from lendplan.rating.watching.history import HistoryError, record_run
 
-    if model is not None:
-        _refuse_to_replace(model[0], _is_model)
     try:
+        if model is not None:
+            refuse_to_replace(model[0], _is_model)
         refuse_strangers(folder, ours)
         with contextlib.ExitStack() as stack:
             if model is not None:
@@ -114,17 +114,12 @@ def write_file(path: Path, content: bytes, *, is_ours: Callable[[bytes], bool]) 
     OutputError
         Where it cannot be written, or another file stands there.
     """
-    _refuse_to_replace(path, is_ours)
     try:
+        refuse_to_replace(path, is_ours)
         with staged_file(path, content, "another file", while_placing=uninterrupted):
             pass
     except FolderError as error:
         raise OutputError(str(error)) from error
-
-
-def is_report(beginning: bytes) -> bool:
-    """Whether a file is a rating report of ours."""
-    return b'<meta name="generator" content="lendplan' in beginning
 
 
 def is_signals(beginning: bytes) -> bool:
@@ -134,18 +129,3 @@ def is_signals(beginning: bytes) -> bool:
 
 def _is_model(beginning: bytes) -> bool:
     return re.match(rb'\s*\{\s*"format"\s*:\s*"lendplan ', beginning) is not None
-
-
-def _refuse_to_replace(path: Path, is_ours: Callable[[bytes], bool]) -> None:
-    """Refuse to write over a file that is no earlier output of the same kind: it may be somebody's work."""
-    try:
-        if not path.is_file():
-            return
-        with path.open("rb") as file:
-            beginning = file.read(4096)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be looked at: {error.strerror}; name another file") from error
-    if beginning and not is_ours(beginning):
-        raise OutputError(
-            f"{path} stands there already and is no earlier output of this command; name another file, or delete it"
-        )

@@ -51,12 +51,13 @@ def _say_more(console: Console, rows: Sequence[Any], table: str) -> None:
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("point", justify="right")
     for name in columns:
         table.add_column(
             name.replace("_", " ") if name in (*_NO_VALUES, "revenue_bound") else name, justify="right"
         )
-    for row in rows[:_SHOWN]:
-        table.add_row(*(Text(_FORMATS.get(name, _plain)(row.get(name))) for name in columns))
+    for number, row in enumerate(rows[:_SHOWN], start=1):
+        table.add_row(str(number), *(Text(_FORMATS.get(name, _plain)(row.get(name))) for name in columns))
     return table
 
 

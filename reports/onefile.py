@@ -9,6 +9,8 @@ from pathlib import Path
 
 from lendplan.reports.folder import FolderError, explained, staging_name, sweep_files
 
+_BEGINNING = 4096  # bytes that tell what a file is
+
 
 @contextlib.contextmanager
 def staged_file(
@@ -60,3 +62,34 @@ def staged_file(
             for folder in made:
                 with contextlib.suppress(OSError):
                     folder.rmdir()
+
+
+def refuse_to_replace(path: Path, is_ours: Callable[[bytes], bool]) -> None:
+    """Refuse to write over a file that is no earlier output of the same kind: it may be somebody's work.
+
+    Parameters
+    ----------
+    path : where a file is to be put
+    is_ours : whether the beginning of a file that stands there says that it is of this kind
+
+    Raises
+    ------
+    FolderError
+        Where another file stands there, or it cannot be looked at.
+    """
+    try:
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING)
+    except OSError as error:
+        raise FolderError(f"{path} cannot be looked at: {error.strerror}; name another file") from error
+    if beginning and not is_ours(beginning):
+        raise FolderError(
+            f"{path} stands there already and is no earlier output of this command; name another file, or delete it"
+        )
+
+
+def is_page(beginning: bytes) -> bool:
+    """Whether a file is an HTML page of ours."""
+    return b'<meta name="generator" content="lendplan' in beginning

@@ -15,7 +15,7 @@ from lendplan.rating.risk.gradeprobability import grade_probabilities
 
 @dataclass(frozen=True)
 class GradeRisk:
-    """What a loan of each grade is expected to lose within a year; g grades.
+    """What a loan of each grade is expected to lose, over the time that the outcomes of the history cover; g grades.
 
     Parameters
     ----------

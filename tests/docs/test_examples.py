@@ -36,6 +36,8 @@ PAGES = (
     "docs/outputs.md",
     "docs/explain_and_quote.md",
     "docs/sweeps.md",
+    "docs/scenario_to_spreadsheet.md",
+    "docs/reports.md",
     "docs/treasury.md",
     "docs/how_it_is_solved.md",
     "docs/python_api.md",

@@ -48,17 +48,6 @@ def test_committed_page_is_what_is_generated(page: str) -> None:
     assert read(page) == GENERATED[page], f"run python docs/generate.py: docs/{page} is out of date"
 
 
-def test_picture_shows_the_plan() -> None:
-    drawn = re.sub(r"<[^>]+>", " ", GENERATOR.picture()).replace("&#160;", " ")
-    for words in (
-        "Annual SME budget 2027",
-        "certified to",
-        "loss budget",
-        "optimize scenarios/annual_budget.yaml",
-    ):
-        assert words in drawn
-
-
 def commands() -> list[tuple[str, Any]]:
     groups: dict[str, Any] = {
         "optimize": typer.main.get_command(optimize_app),

@@ -1,0 +1,1 @@
+"""The report that people look at: one HTML page of a plan, a sweep or a frontier."""

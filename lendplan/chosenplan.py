@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from lendplan.certify.allocations import read_allocations
 from lendplan.certify.folder import PlanFolder, read_papers
@@ -22,7 +21,6 @@ from lendplan.treasury import provenance_of
 from lendplan.written import WrittenFolder, read_written
 
 _BLOCK = "treasury"
-_SAME_IN_TABLE = ("objective", "revenue", "risk", "line", "exposure", "interest", "funded")
 
 
 @dataclass(frozen=True)
@@ -123,19 +121,14 @@ class ChosenPlan:
             )
         # The Parquet file says the same as the CSV, and no apostrophe guards its text.
         read = replace(read_papers(self.folder), table=read_allocations(self.folder / "allocations.parquet"))
-        wrong = list(self._unlike_the_table(read.summary))
+        wrong = [] if self.row is None else self.written.unlike(self.row, read.summary)
         if wrong:
             raise CheckFailedError(
                 f"{self.written.path / self.written.kind}.parquet says otherwise of point {(self.row or 0) + 1} than "
-                f"the plan in {self.folder}, so nothing was written:\n" + "\n".join(wrong)
+                f"the plan in {self.folder}, so nothing was written:\n"
+                + "\n".join(f"  {one}" for one in wrong)
             )
         return read
-
-    def _unlike_the_table(self, summary: Mapping[str, Any]) -> Iterator[str]:
-        row = {} if self.row is None else self.written.rows[self.row]
-        for name in _SAME_IN_TABLE:
-            if name in row and row[name] != summary[name]:
-                yield f"  {name}: {row[name]!r} in the table, {summary[name]!r} in summary.json"
 
     def provenance(self) -> dict[str, str]:
         """Return what a workbook says of where its figures come from."""

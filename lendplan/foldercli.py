@@ -14,13 +14,20 @@ import typer
 from lendplan.commandline import JsonOption, console, print_json
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a plan.")]
+AnyFolderArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of a plan, a sweep or a frontier.")
+]
 
 
-def verify(folder: FolderArgument) -> None:
-    """Repeat the independent check of a written plan."""
+def verify(folder: AnyFolderArgument) -> None:
+    """Repeat the independent check of a written plan, or of every point of a sweep or a frontier."""
     from lendplan.certify.plan import verify as check_folder
     from lendplan.errors import CHECK_FAILED
+    from lendplan.written import holds_points
 
+    if holds_points(folder):
+        _verify_points(folder)
+        return
     report = check_folder(folder)
     for failed in report.failed:
         typer.echo(f"FAILED  {failed.name}: {failed.detail}")
@@ -29,6 +36,26 @@ def verify(folder: FolderArgument) -> None:
     for note in report.notes:
         typer.echo(f"note: {note}")
     if not report.passed:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _verify_points(folder: Path) -> None:
+    from lendplan.errors import CHECK_FAILED
+    from lendplan.pointscheck import check_points
+
+    points = list(check_points(folder))
+    for point in points:
+        for failed in point.failed:
+            typer.echo(f"FAILED  point {point.number}: {failed}")
+    with_plan = [point for point in points if point.folder is not None]
+    passed = sum(not point.failed for point in with_plan)
+    checks = sum(point.checks for point in with_plan)
+    typer.echo(f"{folder}: {passed} of {len(with_plan)} points passed, {checks:,} checks in all")
+    if len(with_plan) < len(points):
+        typer.echo(
+            f"note: {len(points) - len(with_plan)} of {len(points)} points have no plan, and claim nothing"
+        )
+    if passed < len(with_plan):
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -118,9 +145,7 @@ def diff(
 
 
 def workbook(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder of a plan, a sweep or a frontier.")
-    ],
+    folder: AnyFolderArgument,
     point: Annotated[
         int | None,
         typer.Option(
@@ -166,9 +191,7 @@ def workbook(
 
 
 def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder of a plan, a sweep or a frontier.")
-    ],
+    folder: AnyFolderArgument,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write the page, such as report.html.")
     ] = None,

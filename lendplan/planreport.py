@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from lendplan.certify.allocations import read_allocations
 from lendplan.certify.folder import PlanFolder, read_papers
+from lendplan.certify.inputs import Inputs as CheckInputs
 from lendplan.certify.plan import verify
 from lendplan.data.coltable import ColumnTable
 from lendplan.data.findings import Finding, InputError
@@ -18,12 +20,20 @@ from lendplan.planfolder import Inputs, WrittenPlan, read_plan
 from lendplan.reports.contents import Cell, Chosen, Curve, Enterprises, PlanTold, Point, Report
 from lendplan.reports.proof import proof_sentences
 from lendplan.reports.tables import limit_states, totals_by_grade
-from lendplan.sweep.pointfolder import inputs_read_once
+from lendplan.sweep.pointfolder import reading_once
 from lendplan.written import WrittenFolder, read_written
 
 MAX_POINTS = 2000
 """Points that a report tells: beyond it a table does better."""
 _IN_REPORT = ("rate", "line", "revenue", "risk", "value")
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the points of a report have in common, and is read once: by the report, and by the check."""
+
+    tables: Inputs = field(default_factory=dict)
+    check_inputs: Callable[[PlanFolder, Mapping[str, str]], CheckInputs] = field(default_factory=reading_once)
 
 
 def report_of(
@@ -52,13 +62,13 @@ def report_of(
         )
         raise InputError(Finding(message, file=str(written.path / f"{written.kind}.csv")))
     first = written.plan_folder(point)
-    inputs: Inputs = {}
+    reading = _Reading()
     if written.kind == "plan":
-        told, plan = _told(first, inputs)
+        told, plan = _told(first, reading)
         points: tuple[Point, ...] = (Point("", {}, str(told.summary["status"]), told),)
         opened = 0
     else:
-        points, plan = _points(written, inputs, watch or _unwatched)
+        points, plan = _points(written, reading, watch or _unwatched)
         opened = point - 1 if point is not None else (written.opened or 0)
     settings = plan.case.settings
     return Report(
@@ -78,13 +88,20 @@ def _unwatched(done: int, points: int) -> None:
 
 
 def _points(
-    written: WrittenFolder, inputs: Inputs, watch: Callable[[int, int], None]
+    written: WrittenFolder, reading: _Reading, watch: Callable[[int, int], None]
 ) -> tuple[tuple[Point, ...], WrittenPlan]:
     points, last = [], None
     for at, row in enumerate(written.rows):
         told = None
         if written.has_plan(at):
-            told, last = _told(written.folder_of(at), inputs)
+            told, last = _told(written.folder_of(at), reading)
+            wrong = written.unlike(at, told.summary)
+            if wrong:
+                place = written.folder_of(at)
+                raise CheckFailedError(
+                    f"the table of points says otherwise than the plan in {place}, so nothing is reported:\n"
+                    + "\n".join(f"  {one}" for one in wrong)
+                )
         points.append(
             Point(
                 label=_label(written, at),
@@ -122,9 +139,9 @@ def _plain(cell: Cell) -> str:
     return f"{cell:g}" if isinstance(cell, float) else str(cell)
 
 
-def _told(folder: Path, inputs: Inputs) -> tuple[PlanTold, WrittenPlan]:
-    plan = read_plan(folder, inputs)
-    report = verify(folder, inputs_read_once)
+def _told(folder: Path, reading: _Reading) -> tuple[PlanTold, WrittenPlan]:
+    plan = read_plan(folder, reading.tables)
+    report = verify(folder, reading.check_inputs)
     if not report.passed:
         failed = "\n".join(f"  {check.name}: {check.detail}" for check in report.failed)
         raise CheckFailedError(

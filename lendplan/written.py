@@ -11,6 +11,8 @@ from typing import Any, Literal
 from lendplan.data.findings import Finding, InputError
 from lendplan.reports.contents import Cell
 
+_IN_TABLE = ("status", "objective", "revenue", "risk", "line", "exposure", "interest", "funded")
+"""Figures of summary.json that the table of points must say as well, to the last bit."""
 _KINDS: tuple[Literal["sweep", "frontier"], ...] = ("sweep", "frontier")
 
 
@@ -102,6 +104,15 @@ class WrittenFolder:
             raise InputError(Finding(f"point {at + 1} has no plan ({why}); choose another", file=table))
         return self.folder_of(at)
 
+    def unlike(self, row: int, summary: Mapping[str, Any]) -> list[str]:
+        """Return where the table says otherwise of a point than its own summary.json, a line each."""
+        said = self.rows[row]
+        return [
+            f"{name}: {said[name]!r} in {self.kind}.parquet, {summary.get(name)!r} in summary.json"
+            for name in _IN_TABLE
+            if name in said and said[name] != summary.get(name)
+        ]
+
     def folder_of(self, row: int) -> Path:
         """Return the folder of a point, which may not lead out of this one.
 
@@ -117,6 +128,11 @@ class WrittenFolder:
             )
             raise InputError(Finding(message, file=str(self.path / f"{self.kind}.parquet")))
         return folder
+
+
+def holds_points(folder: Path) -> bool:
+    """Whether a folder is that of a sweep or a frontier."""
+    return any((folder / f"{kind}.parquet").exists() for kind in _KINDS)
 
 
 def read_written(folder: str | Path) -> WrittenFolder:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,7 +86,7 @@ class PointPlan(Plan):
             papers = self._files(started)
             manifest = json.loads(papers.pop(MANIFEST))
             _write_all(staging, papers, {**manifest, "point": dict(about)}, [ALLOCATION])
-            report = verify(staging, inputs_read_once)
+            report = verify(staging, _inputs_read_once)
             if not report.passed:
                 failed = "; ".join(f"{check.name}: {check.detail}" for check in report.failed)
                 raise CheckFailedError(f"the plan failed the independent check: {failed}")
@@ -94,25 +94,37 @@ class PointPlan(Plan):
         return summary
 
 
-_read: dict[str, Inputs] = {}  # of the points that were checked last
+def reading_once() -> Callable[[PlanFolder, Mapping[str, str]], Inputs]:
+    """Return what reads the inputs of points, and those of the point before it again only where they are others.
 
+    They are read, and their hashes taken, at the first point: what was read for one sweep is not for another.
+    """
+    read: dict[str, Inputs] = {}
 
-def inputs_read_once(plan: PlanFolder, columns: Mapping[str, str]) -> Inputs:
-    """Return the inputs of a point: those of the point before it, where they are the same files of the same hashes."""
-    key = repr(
-        [
+    def inputs_of(plan: PlanFolder, columns: Mapping[str, str]) -> Inputs:
+        key = repr(
             [
-                # The shipped table is known by its name: as a path it would lie in each point's own folder.
-                (source.role, source.path if source.path == SHIPPED else plan.locate(source), source.sha256)
-                for source in plan.sources
-            ],
-            sorted(columns.items()),
-        ]
-    )
-    if key not in _read:
-        _read.clear()
-        _read[key] = read_inputs(plan, columns)
-    return _read[key]
+                [
+                    # The shipped table is known by its name: as a path it would lie in each point's own folder.
+                    (
+                        source.role,
+                        source.path if source.path == SHIPPED else plan.locate(source),
+                        source.sha256,
+                    )
+                    for source in plan.sources
+                ],
+                sorted(columns.items()),
+            ]
+        )
+        if key not in read:
+            read.clear()
+            read[key] = read_inputs(plan, columns)
+        return read[key]
+
+    return inputs_of
+
+
+_inputs_read_once = reading_once()  # of the points that were checked last
 
 
 def write_without_plan(folder: Path, summary: Mapping[str, Any], about: Mapping[str, Any]) -> None:

@@ -46,6 +46,7 @@ class Worker:
 
     process: subprocess.Popen[str]
     chain: Chain | None = None
+    ahead: Chain | None = None  # what it goes on with, so that it need not wait to be heard
     begun: int | None = None  # the point that it is at
     is_ready: bool = False
 

@@ -159,11 +159,9 @@ class Run:
                 each = (time.perf_counter() - started) / max(1, left - self._left())
                 if each * self._left() > _WORTH:
                     self._begin(pool, chains)
-            for worker in list(pool.workers):
-                self._give(worker, chains)
+                self._share(pool, chains)
             for _ in self._own(chains):
-                while not pool.said.empty():
-                    self._hear(pool, chains)
+                self._share(pool, chains)
             self._heed(pool, chains)
             for _ in self._own(chains):  # what a process that died left behind
                 pass
@@ -210,11 +208,25 @@ class Run:
                     self._ended(step)
                     yield
 
+    def _share(self, pool: Pool, chains: deque[Chain]) -> None:
+        """Hear what the processes have said, and give something to those that are at nothing, or soon will be."""
+        while not pool.said.empty():
+            self._hear(pool, chains)
+        for worker in list(pool.workers):
+            if worker.chain is None or (worker.ahead is None and len(chains) > len(pool.workers)):
+                self._give(worker, chains)
+
     def _give(self, worker: Worker, chains: deque[Chain]) -> None:
-        if not chains:
+        """Give a process a chain whose first point has its start, if there is one, now or after the one it is at."""
+        ready = next((one for one in chains if one.after is None or one.after in self.outcomes), None)
+        if ready is None:
             return
-        worker.chain, worker.begun = chains.popleft(), None
-        numbers, after = worker.chain.numbers, worker.chain.after
+        chains.remove(ready)
+        if worker.chain is None:
+            worker.chain, worker.begun = ready, None
+        else:
+            worker.ahead = ready
+        numbers, after = ready.numbers, ready.after
         worker.tell(
             {
                 "points": list(numbers),
@@ -247,12 +259,15 @@ class Run:
         elif "unwritable" in message:
             raise OutputError(message["unwritable"])
         elif "free" in message:
-            worker.chain = None
-            self._give(worker, chains)
+            worker.chain, worker.ahead = worker.ahead, None
+            if worker.chain is None:
+                self._give(worker, chains)
 
     def _bury(self, pool: Pool, worker: Worker, chains: deque[Chain]) -> None:
         """Mark the point that a process died at; another process goes on with what it left."""
         how = pool.gone(worker)
+        if worker.ahead is not None:
+            chains.appendleft(worker.ahead)
         if worker.chain is None:
             return
         left = worker.chain

@@ -7,6 +7,7 @@ it goes, standard input ends, and so does this one.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from typing import Any
 
 def serve() -> None:
     """Answer until standard input ends."""
+    gc.set_threshold(100_000, 20, 20)  # as the command does: little of what there is ever goes in a cycle
     logging.disable(logging.CRITICAL)  # what there is to say of the tables was said by the other process
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # nothing that a library prints may stand between the answers
@@ -42,6 +44,14 @@ def _listen(waiting: queue.SimpleQueue[str]) -> None:
     os._exit(0)  # the process that asked is gone: nobody waits for what is under way
 
 
+def _load_what_points_take() -> None:
+    """Import, while the other process is at work, what the first point would wait for."""
+    from importlib import import_module
+
+    for name in ("pyarrow.parquet", "lendplan.sweep.pointfolder", "lendplan.solvers.lagrangian"):
+        import_module(name)
+
+
 class _Job:
     """The scenario as this process has read it, and its points."""
 
@@ -51,6 +61,7 @@ class _Job:
         from lendplan.sweep.points import Point
         from lendplan.sweep.work import Bench
 
+        _load_what_points_take()
         os.chdir(said["directory"])
         job = json.loads(Path(said["file"]).read_text(encoding="utf-8"))
         self.bench = Bench(load(job["scenario"], job["overrides"]))

@@ -101,7 +101,7 @@ def test_the_point_that_is_chosen(work: Workspace) -> None:
     sweep = solved(work, SWEEP, code=4)
     final = work.folder / "planned.xlsx"
     assert not final.exists(), "a sweep leaves the workbook alone"
-    assert work.run("workbook", sweep).code == 0
+    assert work.run("workbook", sweep, "--point", "1").code == 0
     assert lines(final) == {"E6": 10, "E2": 0, "E1": 0, "E4": 0, "E5": 0, "E3": 40}
     assert told(final)["point of the sweep"] == "1 of 4, budget.total 50"
     ran = work.run("workbook", sweep, "--point", "4")
@@ -214,7 +214,7 @@ def test_a_table_of_points_that_says_otherwise(work: Workspace) -> None:
     points = sweep / "points"
     shutil.rmtree(points / "0001")
     shutil.copytree(points / "0004", points / "0001")
-    assert "says otherwise of point 1" in refused(work, sweep, code=7)
+    assert "says otherwise of point 1" in refused(work, sweep, "--point", "1", code=7)
 
 
 @pytest.mark.parametrize(

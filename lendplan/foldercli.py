@@ -42,8 +42,10 @@ def verify(folder: AnyFolderArgument) -> None:
 def _verify_points(folder: Path) -> None:
     from lendplan.errors import CHECK_FAILED
     from lendplan.pointscheck import check_points
+    from lendplan.reports.progress import points_display
 
-    points = list(check_points(folder))
+    with points_display() as display:
+        points = list(check_points(folder, display.show))
     for point in points:
         for failed in point.failed:
             typer.echo(f"FAILED  point {point.number}: {failed}")
@@ -210,11 +212,14 @@ def report(
     """Check a plan, a sweep or a frontier again, and make a page of it that needs no network, or its figures."""
     from lendplan.planreport import report_of
     from lendplan.reportfiles import refuse_places, write_report
+    from lendplan.reports.progress import points_display
 
     if html is None and figures is None:
         raise typer.BadParameter("name a file for the page, or a folder for the figures", param_hint="--html")
     refuse_places(folder, html, figures)
-    for path in write_report(report_of(folder, point), html, figures):
+    with points_display() as display:
+        told = report_of(folder, point, display.show)
+    for path in write_report(told, html, figures):
         typer.echo(f"Written to {path}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,15 @@ class PointChecked:
     failed: tuple[str, ...]
 
 
-def check_points(folder: str | Path) -> Iterator[PointChecked]:
+def check_points(
+    folder: str | Path, watch: Callable[[int, int], None] | None = None
+) -> Iterator[PointChecked]:
     """Check the plan of each point, and that the table of points says what the plans say.
 
     Parameters
     ----------
     folder : of a sweep or a frontier
+    watch : called with the points that were looked at, and how many there are
 
     Raises
     ------
@@ -48,6 +51,8 @@ def check_points(folder: str | Path) -> Iterator[PointChecked]:
     """
     written, inputs_of = read_written(folder), reading_once()
     for row in range(len(written.rows)):
+        if watch is not None:
+            watch(row, len(written.rows))
         if not written.has_plan(row):
             yield PointChecked(row + 1, None, 0, ())
             continue

@@ -34,8 +34,12 @@ class PointsDisplay:
         self._bar: Any = None
 
     def watch(self, step: Step) -> None:
-        """Show how far the points are."""
-        self.done, self.points = step.done, step.points
+        """Show how far the points of a sweep are."""
+        self.show(step.done, step.points, step.failed)
+
+    def show(self, done: int, points: int, failed: int = 0) -> None:
+        """Show how many points are done, and how many of these have failed."""
+        self.done, self.points = done, points
         if self._bar is None:
             console = Console(stderr=True)
             if not console.is_terminal:
@@ -51,9 +55,9 @@ class PointsDisplay:
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task("", total=step.points)
-        failed = f"{step.failed:,} failed" if step.failed else ""
-        self._bar.update(self._task, completed=step.done, description=failed)
+            self._task = self._bar.add_task("", total=points)
+        said = f"{failed:,} failed" if failed else ""
+        self._bar.update(self._task, completed=done, description=said)
 
     def stop(self) -> None:
         """Take the bar away."""

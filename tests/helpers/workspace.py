@@ -52,6 +52,22 @@ economics: {funding_cost: 1%, operating_cost: 1%, fixed_cost: 0.1}
 objective: {kind: profit}
 """
 PROFIT = 7.95
+LUMPY_BOOK = """enterprise,grade,risk_weight,line_min,line_max
+A,A,0.01,10,10
+B,A,0.09,10,10
+C,A,0.05,13,13
+"""
+LUMPY = """title: a point that no weight finds
+currency: CNY
+enterprises: book.csv
+churn: churn.csv
+rates: {min: 5%, max: 5%}
+lines: {min: 10, max: 100}
+budget: {total: 20}
+solver: {gap: 1e-9}
+frontier: {points: 11}
+"""
+"""Revenue 5 % of the line: nothing, A (.5, .1), C (.65, .65) and A and B (1, 1) are efficient; the knee is A."""
 FILES = ("allocations.csv", "allocations.parquet", "certificate.json", "manifest.json", "summary.json")
 
 

@@ -10,28 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pyarrow import parquet
-from workspace import SCENARIO, Workspace, snapshot
+from workspace import LUMPY, LUMPY_BOOK, SCENARIO, Workspace, snapshot
 
 import lendplan
 from lendplan.certify.plan import verify
 from lendplan.frontier import Frontier, frontier
 
 SHIPPED = Path(lendplan.__file__).resolve().parents[1] / "scenarios" / "annual_budget.yaml"
-LUMPY_BOOK = """enterprise,grade,risk_weight,line_min,line_max
-A,A,0.01,10,10
-B,A,0.09,10,10
-C,A,0.05,13,13
-"""
-LUMPY = """title: a point that no weight finds
-currency: CNY
-enterprises: book.csv
-churn: churn.csv
-rates: {min: 5%, max: 5%}
-lines: {min: 10, max: 100}
-budget: {total: 20}
-solver: {gap: 1e-9}
-frontier: {points: 11}
-"""
 
 
 @pytest.fixture(autouse=True)

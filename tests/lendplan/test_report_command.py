@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from workspace import BOOK, PROFIT, SCENARIO, Workspace, snapshot
+from workspace import BOOK, LUMPY, LUMPY_BOOK, PROFIT, SCENARIO, Workspace, snapshot
 
 from lendplan.planreport import report_of
 from lendplan.reportfiles import FIGURES
@@ -21,21 +21,6 @@ NAMED = "\n".join(
     line if line.startswith(("enterprise", "E1")) else line.replace(",", ",,", 1)
     for line in NAMED.splitlines()
 )
-LUMPY_BOOK = """enterprise,grade,risk_weight,line_min,line_max
-A,A,0.01,10,10
-B,A,0.09,10,10
-C,A,0.05,13,13
-"""
-LUMPY = """title: a point that no weight finds
-currency: CNY
-enterprises: book.csv
-churn: churn.csv
-rates: {min: 5%, max: 5%}
-lines: {min: 10, max: 100}
-budget: {total: 20}
-solver: {gap: 1e-9}
-frontier: {points: 11}
-"""
 SWEEP = "sweep.budget.total=[0, 150, 250]"
 
 

@@ -143,10 +143,12 @@ def sha256_of(path: str | Path) -> str:
     InputError
         If the file cannot be read.
     """
-    if Path(path).is_dir():
-        lines = "".join(f"{file.name} {sha256_of(file)}\n" for file in parquet_files(Path(path)))
-        return hashlib.sha256(lines.encode()).hexdigest()
     try:
+        if Path(path).is_dir():
+            lines = "".join(f"{file.name} {sha256_of(file)}\n" for file in parquet_files(Path(path)))
+            return hashlib.sha256(lines.encode()).hexdigest()
+        if Path(path).exists() and not Path(path).is_file():
+            _refuse(Path(path), "is no regular file")  # a device or a pipe may have no end
         with Path(path).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,10 @@ from lendplan.treasury import provenance_of
 from lendplan.written import WrittenFolder, read_written
 
 _BLOCK = "treasury"
+_NEEDED = frozenset({"workbook", "sheet", "key", "write"})
+"""Keys without which there is no block."""
+_TABLES = ("enterprises", "ratings", "churn")
+"""Keys of a scenario that name a table."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,17 @@ class ChosenPlan:
         Raises
         ------
         InputError
-            If they or the manifest make no scenario.
+            If they or the manifest make no scenario, or they are not all that a block of `treasury` needs where
+            there is none.
         """
         plain = {**self.papers.scenario}
         stated = self.written.manifest.get("scenario")
         if isinstance(stated, Mapping):
             plain[_BLOCK] = stated.get(_BLOCK)
+        keys = [text.partition("=")[0].strip() for text in overrides]
+        of_block = [key for key in keys if key == _BLOCK or key.startswith(f"{_BLOCK}.")]
+        if plain.get(_BLOCK) is None and keys == of_block and not _is_whole(keys):
+            raise self.without_block()
         root, faults = nodes_of(plain)
         findings = [replace(one, file=str(self.folder / "manifest.json")) for one in faults]
         for text in overrides:
@@ -86,10 +96,33 @@ class ChosenPlan:
             raise InputError(findings)
         return settings_from(root.plain(), need_enterprises=False)
 
-    def inputs(self) -> list[Path]:
-        """Return the files that the plan is made from."""
-        found = [split_sheet(self.papers.locate(source))[0] for source in self.papers.sources]
-        return [path for path in found if path.exists()]
+    def without_block(self) -> InputError:
+        """Return the error of a plan whose scenario names no workbook."""
+        message = (
+            "the scenario has no `treasury` block, so no workbook is named: add one to the scenario and run it again "
+            "(points that stand are not solved again), or write a new workbook with --new FILE.xlsx"
+        )
+        manifest = str(self.written.path / "manifest.json")
+        return InputError(Finding(message, file=manifest, key="scenario.treasury"))
+
+    def tables(self) -> list[Path]:
+        """Return the files that the plan is made from, and those of the other points of its sweep or frontier."""
+        return list(dict.fromkeys([*_tables_in(self.papers), *self._swept_tables()]))
+
+    def _swept_tables(self) -> list[Path]:
+        """Return the tables of each point where tables were swept; elsewhere every point has the same."""
+        swept = [key for key in self.written.keys if key.removeprefix("scenario.") in _TABLES]
+        if self.row is None or self.written.kind != "sweep" or not swept:
+            return []
+        stated = self.written.manifest.get("scenario_file")
+        beside = Path(str(stated)).parent if stated else Path()
+        found: list[Path] = []
+        for row, cells in enumerate(self.written.rows):
+            found += [beside / split_sheet(str(cells[key]))[0] for key in swept if cells[key]]
+            if self.written.has_plan(row):
+                with contextlib.suppress(InputError):  # a point that cannot be read is another question
+                    found += _tables_in(read_papers(self.written.folder_of(row)))
+        return found
 
     def refuse_within(self, final: Path, remedy: str) -> None:
         """Refuse to write a file into the folder, which then held a stranger's file.
@@ -187,6 +220,17 @@ def choose(folder: str | Path, point: int | None = None) -> ChosenPlan:
     place = written.plan_folder(point)
     row = None if written.kind == "plan" else written.opened if point is None else point - 1
     return ChosenPlan(written, row, read_papers(place))
+
+
+def _tables_in(papers: PlanFolder) -> list[Path]:
+    """Return the files that a plan's manifest names."""
+    return [Path(split_sheet(papers.locate(source))[0]) for source in papers.sources]
+
+
+def _is_whole(keys: Sequence[str]) -> bool:
+    """Whether these keys alone make a block of `treasury`."""
+    below = {key.split(".")[1] for key in keys if "." in key}
+    return _BLOCK in keys or below >= _NEEDED
 
 
 def _around(folder: Path) -> ChosenPlan | None:

@@ -175,6 +175,10 @@ def check(scenario: ScenarioArgument, overrides: SetOption = None) -> None:
 
         points = f"{_counted(len(checked_points(asked)), 'point')} to sweep; "
     problem = asked.case.problem
+    if asked.settings.treasury is not None:
+        from lendplan.treasury import check_cells
+
+        check_cells(asked.settings, [row.name for row in problem.limits])
     typer.echo(
         f"{scenario}: {_counted(asked.case.book.table.rows, 'enterprise')}, {asked.eligible:,} eligible; "
         f"{len(problem.rates)} rates from {100 * problem.rates[0]:.6g} % to {100 * problem.rates[-1]:.6g} %; "

@@ -41,11 +41,14 @@ def verify(folder: AnyFolderArgument) -> None:
 
 def _verify_points(folder: Path) -> None:
     from lendplan.errors import CHECK_FAILED
-    from lendplan.pointscheck import check_points
+    from lendplan.pointscheck import check_points, faults_of_table
     from lendplan.reports.progress import points_display
 
     with points_display() as display:
         points = list(check_points(folder, display.show))
+    faults = faults_of_table(folder)
+    for fault in faults:
+        typer.echo(f"FAILED  {fault}")
     for point in points:
         for failed in point.failed:
             typer.echo(f"FAILED  point {point.number}: {failed}")
@@ -57,7 +60,8 @@ def _verify_points(folder: Path) -> None:
         typer.echo(
             f"note: {len(points) - len(with_plan)} of {len(points)} points have no plan, and claim nothing"
         )
-    if passed < len(with_plan):
+    typer.echo("the table of points says otherwise" if faults else "the table of points says what they say")
+    if passed < len(with_plan) or faults:
         raise typer.Exit(CHECK_FAILED)
 
 

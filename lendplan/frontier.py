@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -68,41 +68,18 @@ class Frontier:
     @cached_property
     def kept(self) -> list[int]:
         """Positions of the efficient plans, in rising risk."""
-        found = [at for at, one in enumerate(self.swept.summaries) if "revenue" in one]
-        revenue, risk = (
-            np.array([self.swept.summaries[at][name] for at in found], dtype=np.float64)
-            for name in ("revenue", "risk")
-        )
-        is_efficient = efficient(revenue, risk)
-        return [found[at] for at in np.argsort(risk, kind="stable").tolist() if is_efficient[at]]
+        return kept_of(self.swept.summaries)
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """A row an efficient plan: ``risk_limit``, ``revenue_bound``, ``knee``, the summary's keys, ``folder``."""
-        summaries = [self.swept.summaries[at] for at in self.kept]
-        middle = knee(
-            np.array([one["revenue"] for one in summaries]), np.array([one["risk"] for one in summaries])
+        points = self.swept.points
+        return rows_of(
+            [point.values[LEVEL] for point in points],
+            [point.settings.objective.revenue_weight for point in points],
+            self.swept.summaries,
+            [point.folder for point in points],
         )
-        return [
-            {
-                LEVEL: self.swept.points[at].values[LEVEL],
-                "revenue_bound": self._bound(at),
-                "knee": position == middle,
-                **flat(self.swept.summaries[at]),
-                "folder": self.swept.points[at].folder,
-            }
-            for position, at in enumerate(self.kept)
-        ]
-
-    def _bound(self, at: int) -> float | None:
-        """Return what no plan within the limit on the risk earns, at an end within its own risk; None if unknown."""
-        summary, point = self.swept.summaries[at], self.swept.points[at]
-        if summary["bound"] is None:
-            return None
-        weight, ranges = point.settings.objective.revenue_weight, Ranges(**summary["ranges"])
-        level = summary["risk"] if point.values[LEVEL] is None else point.values[LEVEL]
-        most = revenue_bound(summary["bound"], level, Objective("weighted", weight, ranges))
-        return max(most, summary["revenue"]) if math.isfinite(most) else None
 
     @property
     def record(self) -> dict[str, Any]:
@@ -126,6 +103,57 @@ class Frontier:
         import pandas as pd
 
         return pd.DataFrame(in_columns(self.rows))
+
+
+def kept_of(summaries: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the positions of the efficient plans, in rising risk."""
+    found = [at for at, one in enumerate(summaries) if "revenue" in one]
+    revenue, risk = (
+        np.array([summaries[at][name] for at in found], dtype=np.float64) for name in ("revenue", "risk")
+    )
+    is_efficient = efficient(revenue, risk)
+    return [found[at] for at in np.argsort(risk, kind="stable").tolist() if is_efficient[at]]
+
+
+def rows_of(
+    limits: Sequence[float | None],
+    weights: Sequence[float],
+    summaries: Sequence[Mapping[str, Any]],
+    folders: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Return the rows of ``frontier.csv``: one an efficient plan, in rising risk.
+
+    Parameters
+    ----------
+    limits : on the risk, an amount; None at the two ends
+    weights : on revenue
+    summaries : under the keys of summary.json
+    folders : below that of the frontier
+    """
+    kept = kept_of(summaries)
+    middle = knee(
+        np.array([summaries[at]["revenue"] for at in kept]), np.array([summaries[at]["risk"] for at in kept])
+    )
+    return [
+        {
+            LEVEL: limits[at],
+            "revenue_bound": _most(limits[at], weights[at], summaries[at]),
+            "knee": position == middle,
+            **flat(summaries[at]),
+            "folder": folders[at],
+        }
+        for position, at in enumerate(kept)
+    ]
+
+
+def _most(limit: float | None, weight: float, summary: Mapping[str, Any]) -> float | None:
+    """Return what no plan within the limit on the risk earns, at an end within its own risk; None if unknown."""
+    if summary["bound"] is None:
+        return None
+    level = summary["risk"] if limit is None else limit
+    objective = Objective("weighted", weight, Ranges(**summary["ranges"]))
+    most = revenue_bound(summary["bound"], level, objective)
+    return max(most, summary["revenue"]) if math.isfinite(most) else None
 
 
 def frontier(

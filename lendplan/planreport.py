@@ -17,6 +17,7 @@ from lendplan.data.coltable import ColumnTable
 from lendplan.data.findings import Finding, InputError
 from lendplan.errors import CheckFailedError
 from lendplan.planfolder import Inputs, WrittenPlan, read_plan
+from lendplan.pointscheck import faults_of_table
 from lendplan.reports.contents import Cell, Chosen, Curve, Enterprises, PlanTold, Point, Report
 from lendplan.reports.proof import proof_sentences
 from lendplan.reports.tables import limit_states, totals_by_grade
@@ -90,18 +91,25 @@ def _unwatched(done: int, points: int) -> None:
 def _points(
     written: WrittenFolder, reading: _Reading, watch: Callable[[int, int], None]
 ) -> tuple[tuple[Point, ...], WrittenPlan]:
-    points, last = [], None
+    faults = faults_of_table(written.path)
+    if faults:
+        first = "\n".join(f"  {one}" for one in faults[:20])
+        raise CheckFailedError(
+            f"the table of points says otherwise than the points, so nothing is reported:\n{first}"
+        )
+    points: list[Point] = []
+    last: WrittenPlan | None = None
     for at, row in enumerate(written.rows):
         told = None
         if written.has_plan(at):
-            told, last = _told(written.folder_of(at), reading)
-            wrong = written.unlike(at, told.summary)
-            if wrong:
-                place = written.folder_of(at)
-                raise CheckFailedError(
-                    f"the table of points says otherwise than the plan in {place}, so nothing is reported:\n"
-                    + "\n".join(f"  {one}" for one in wrong)
+            told, plan = _told(written.folder_of(at), reading)
+            if last is not None and plan.scale.unit != last.scale.unit:
+                message = (
+                    f"point {at + 1} counts in {plan.scale.unit}, and an earlier one in {last.scale.unit}; a report "
+                    "takes points of one unit: report the point by itself, by its folder"
                 )
+                raise InputError(Finding(message, file=str(written.path / f"{written.kind}.csv")))
+            last = plan
         points.append(
             Point(
                 label=_label(written, at),
@@ -136,7 +144,7 @@ def _short(key: str) -> str:
 def _plain(cell: Cell) -> str:
     if cell is None:
         return "–"
-    return f"{cell:g}" if isinstance(cell, float) else str(cell)
+    return f"{cell:,.12g}" if isinstance(cell, float) else str(cell)
 
 
 def _told(folder: Path, reading: _Reading) -> tuple[PlanTold, WrittenPlan]:
@@ -239,12 +247,12 @@ def _facts(written: WrittenFolder, papers: PlanFolder) -> dict[str, str]:
     scenario = manifest.get("scenario_file")
     if scenario:
         facts["scenario"] = str(scenario)
-    if manifest.get("overrides"):
-        facts["overridden"] = ", ".join(map(str, manifest["overrides"]))
-    facts |= {
-        source.role: f"{source.path} (sha256 {source.sha256})"
-        for source in papers.sources
-        if source.role != "scenario"
-    }
+    overrides = manifest.get("overrides")
+    if isinstance(overrides, list) and overrides:
+        facts["overridden"] = ", ".join(map(str, overrides))
+    for source in papers.sources:
+        if source.role != "scenario":
+            whose = " of the point shown first" if source.role in written.keys else ""
+            facts[f"{source.role}{whose}"] = f"{source.path} (sha256 {source.sha256})"
     facts["made by"] = f"lendplan {manifest.get('lendplan', '?')}, {papers.summary.get('solver', '?')}"
     return facts

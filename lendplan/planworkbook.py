@@ -73,7 +73,7 @@ class WorkbookWritten:
             "kept": None if self.copy is None else str(self.copy),
             **self.figures,
             "notes": list(self.notes),
-            "plan": str(self.plan.folder),
+            "plan": str(self.plan.folder.absolute()),
             "point": None if self.plan.row is None else self.plan.row + 1,
         }
 
@@ -104,14 +104,8 @@ def fill_treasury(
     plan = choose(folder, point)
     settings = plan.settings(overrides)
     if settings.treasury is None:
-        message = (
-            "the scenario has no `treasury` block, so no workbook is named: add one to the scenario and run it again "
-            "(points that stand are not solved again), or write a new workbook with --new FILE.xlsx"
-        )
-        raise InputError(
-            Finding(message, file=str(plan.written.path / "manifest.json"), key="scenario.treasury")
-        )
-    workbook = Workbook(settings, plan.inputs())
+        raise plan.without_block()
+    workbook = Workbook(settings, plan.tables())
     plan.refuse_within(workbook.target.final, "name another file with --set treasury.save_as=FILE")
     read = plan.checked()
     filled = workbook.fill(PlanFigures(read.summary, lambda name: _cells(read, name), plan.provenance()))
@@ -161,11 +155,12 @@ def write_workbook(
 
     plan = choose(folder, point)
     path = Path(file)
+    cut: list[str] = []
     other = "name another with --new"
     try:
         final = check_place(path)
         plan.refuse_within(final, other)
-        refuse_inputs(final, plan.inputs(), other)
+        refuse_inputs(final, plan.tables(), other)
         others, notes = _frontier(frontier, plan, final)
         read = plan.checked()
         check_rows(path, read.table.rows)
@@ -184,12 +179,13 @@ def write_workbook(
                 "amounts in": prices.scale.unit,
             },
             while_placing=uninterrupted,
+            note=cut.append,
         )
     except WorkbookError as error:
         raise OutputError(str(error)) from error
     rows = read.table.rows
     done = (f"{final}: a new workbook, {rows:,} enterprises", *kept_lines(copy))
-    return WorkbookWritten(plan, final, copy, done, notes, {"enterprises": rows})
+    return WorkbookWritten(plan, final, copy, done, (*notes, *cut), {"enterprises": rows})
 
 
 def _end(value: float) -> float | None:
@@ -255,7 +251,9 @@ def _frontier(
         raise _no_frontier(found)
     if found.opened is None:
         raise InputError(Finding("none of its points has a plan", file=str(found.path / "frontier.csv")))
-    ChosenPlan(found, None, plan.papers).refuse_within(final, "name another with --new")
+    beside = choose(folder)
+    beside.refuse_within(final, "name another with --new")
+    refuse_inputs(final, beside.tables(), "name another with --new")
     theirs = _tables_of(found.manifest)
     ours = _tables_of(plan.papers.manifest)
     other = [role for role in _COMPARED if theirs.get(role) != ours.get(role)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lendplan.data.findings import Finding, InputError
 from lendplan.errors import OutputError
 from lendplan.interrupts import uninterrupted
-from lendplan.reports.folder import FolderError, refuse_strangers, staged, write_files
+from lendplan.reports.folder import FolderError, explained, refuse_strangers, staged, write_files
 from lendplan.reports.onefile import is_page, refuse_to_replace, staged_file
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ FIGURES = tuple(
     f"{name}.{suffix}" for name in ("frontier", "curve", "grades", "churn") for suffix in ("svg", "png")
 )
 """What the folder of figures may hold."""
+_FIGURES_OPTION = "--figures"
 
 
 def refuse_places(source: Path, html: Path | None, figures: Path | None) -> None:
@@ -36,22 +37,34 @@ def refuse_places(source: Path, html: Path | None, figures: Path | None) -> None
         If a file of somebody's stands there, or it lies within the folder that is reported of, which would then be
         no plan's any more.
     """
+    try:
+        _refuse(source, html, figures)
+    except FolderError as error:
+        raise OutputError(str(error)) from error
+    except OSError as error:  # a name that is too long, say
+        at_fault = html or figures or source
+        raise OutputError(explained(at_fault, error, "--html or --figures")) from error
+
+
+def _refuse(source: Path, html: Path | None, figures: Path | None) -> None:
     for place in (html, figures):
         if place is not None and place.resolve().is_relative_to(source.resolve()):
-            raise OutputError(
+            raise FolderError(
                 f"{place} lies within {source}, which holds nothing but what `optimize` wrote; choose another place"
             )
     if html is not None and figures is not None and html.resolve().is_relative_to(figures.resolve()):
-        raise OutputError(f"{html} lies within the folder of the figures, {figures}; choose another place")
-    try:
-        if html is not None:
-            if html.is_dir():
-                raise FolderError(f"{html} is a folder; name a file")
-            refuse_to_replace(html, is_page)
-        if figures is not None:
-            refuse_strangers(figures, FIGURES)
-    except FolderError as error:
-        raise OutputError(str(error)) from error
+        raise FolderError(f"{html} lies within the folder of the figures, {figures}; choose another place")
+    if html is not None:
+        if html.is_dir():
+            raise FolderError(f"{html} is a folder; name a file")
+        refuse_to_replace(html, is_page)
+    if figures is not None:
+        refuse_strangers(figures, FIGURES, _FIGURES_OPTION)
+        for path in figures.glob("*.svg"):
+            if f'id="{path.stem}-figure'.encode() not in path.read_bytes():
+                raise FolderError(
+                    f"{path} is no figure of an earlier report; choose another folder with --figures"
+                )
 
 
 def write_report(report: Report, html: Path | None, figures: Path | None) -> list[Path]:
@@ -82,7 +95,9 @@ def write_report(report: Report, html: Path | None, figures: Path | None) -> lis
                 content = _page(report)
                 stack.enter_context(staged_file(html, content, "--html", while_placing=uninterrupted))
             if figures is not None:
-                staging = stack.enter_context(staged(figures, FIGURES, while_placing=uninterrupted))
+                staging = stack.enter_context(
+                    staged(figures, FIGURES, while_placing=uninterrupted, option=_FIGURES_OPTION)
+                )
                 write_files(staging, files)
     except FolderError as error:
         raise OutputError(str(error)) from error

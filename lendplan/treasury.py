@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lendplan.data.findings import Finding, InputError
+from lendplan.data.findings import Finding, InputError, did_you_mean
 from lendplan.errors import OutputError
 from lendplan.interrupts import uninterrupted
 from lendplan.reports.treasury.target import AMOUNTS, Target, WorkbookError
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from lendplan.run import Scenario
     from lendplan.scenario import Settings
 
+_FIGURES = (
+    "status", "objective", "bound", "gap", "certified_bound", "certified_gap", "revenue", "risk", "profit",
+    "interest", "line", "exposure", "budget_used", "funded", "eligible", "average_rate", "unspent_because",
+    "solver", "binding",
+)  # fmt: skip
+"""Keys of summary.json whatever the scenario."""
+_PRICE, _RANGE = "shadow_prices.", "shadow_price_ranges."
 _IN_MONEY = frozenset({"objective", "bound", "certified_bound", "value"})  # where the objective is a profit
 
 
@@ -31,6 +39,13 @@ def target_of(settings: Settings) -> Target | None:
     block = settings.treasury
     if block is None:
         return None
+    amounts = AMOUNTS | _IN_MONEY if settings.objective.kind == "profit" else AMOUNTS
+    heads = tuple(limit.name for limit in settings.limits if limit.measure == "count")
+    ends = {  # of a share or a rate they are of the measure itself
+        key
+        for key in block.cells.values()
+        if key.startswith(_RANGE) and not any(_is_of(_limit_in(key), name) for name in heads)
+    }
     return Target(
         workbook=Path(block.workbook),
         sheet=block.sheet,
@@ -41,8 +56,56 @@ def target_of(settings: Settings) -> Target | None:
         missing=block.missing,
         provenance=block.provenance,
         factor=settings.unit / (block.unit or settings.unit),
-        amounts=AMOUNTS | _IN_MONEY if settings.objective.kind == "profit" else AMOUNTS,
+        amounts=amounts | ends,
     )
+
+
+def check_cells(settings: Settings, limits: Iterable[str] | None = None) -> None:
+    """Hold the keys that ``treasury.cells`` names against those that summary.json can have, before any search.
+
+    Parameters
+    ----------
+    settings
+        A scenario's; without a ``treasury`` block nothing is wrong.
+    limits
+        Names of the limits that the tables make of the scenario's, a group each; unless given, every group of a limit
+        with ``by`` is taken to be there.
+
+    Raises
+    ------
+    InputError
+        With every key that the summary cannot have, whatever the plan.
+    """
+    from lendplan.reports.summary import STAGES
+
+    known = [*_FIGURES, *(f"seconds.{stage}" for stage in STAGES)]
+    if settings.objective.kind == "weighted":
+        known += sorted(name for name in AMOUNTS if name.startswith("ranges."))
+    names = [limit.name for limit in settings.limits if limit.by is None] if limits is None else list(limits)
+    grouped = [limit.name for limit in settings.limits if limit.by is not None and limits is None]
+    for name in dict.fromkeys(["budget", *names]):
+        known += [_PRICE + name, f"{_RANGE}{name}.from", f"{_RANGE}{name}.to"]
+    findings = []
+    for cell, key in settings.treasury.cells.items() if settings.treasury is not None else ():
+        of = _limit_in(key)
+        if key not in known and not any(_is_of(of, name) and of != name for name in grouped):
+            near = did_you_mean(key, known)
+            findings.append(Finding(f"{key!r} is no key of summary.json{near}", key=f"treasury.cells.{cell}"))
+    if findings:
+        raise InputError(findings)
+
+
+def _limit_in(key: str) -> str:
+    """Return the limit that a key of the summary is about; '' for none."""
+    if key.startswith(_PRICE):
+        return key.removeprefix(_PRICE)
+    name, dot, end = key.rpartition(".")
+    return name.removeprefix(_RANGE) if dot and end in ("from", "to") and name.startswith(_RANGE) else ""
+
+
+def _is_of(limit: str, name: str) -> bool:
+    """Whether a limit is one of the scenario's, or a group of it: ``one industry[retail]``."""
+    return limit == name or (limit.startswith(f"{name}[") and limit.endswith("]"))
 
 
 def looked_at(target: Target) -> Fingerprint | None:
@@ -53,10 +116,13 @@ def looked_at(target: Target) -> Fingerprint | None:
     OutputError
         If it cannot be read.
     """
-    from lendplan.reports.treasury.placing import fingerprint
+    from lendplan.reports.treasury.placing import fingerprint, refuse_irregular
 
     try:
+        refuse_irregular(target.workbook, "another workbook in treasury.workbook")
         return fingerprint(target.workbook)
+    except WorkbookError as error:
+        raise OutputError(str(error)) from error
     except OSError as error:
         raise OutputError(f"{target.workbook} cannot be read: {error.strerror}") from error
 
@@ -114,16 +180,29 @@ class Workbook:
         Of a scenario with a ``treasury`` block.
     inputs
         Files that the plan is made from; none of them may be written over.
+    limits
+        Names of the problem's limits, a group each; see :func:`check_cells`.
 
     Raises
     ------
     OutputError
-        If the workbook cannot be read, or what would be written over is an input.
+        If the workbook cannot be read, or what would be written over is an input or no file.
+    InputError
+        If a cell is to hold what is no key of summary.json.
     """
 
-    def __init__(self, settings: Settings, inputs: Iterable[str | Path] = ()) -> None:
+    def __init__(
+        self, settings: Settings, inputs: Iterable[str | Path] = (), limits: Iterable[str] | None = None
+    ) -> None:
+        from lendplan.reports.treasury.placing import refuse_irregular
+
         target = target_of(settings)
         assert target is not None
+        check_cells(settings, limits)
+        try:
+            refuse_irregular(target.final)
+        except WorkbookError as error:
+            raise OutputError(str(error)) from error
         refuse_inputs(target.final, inputs, "name another file in treasury.save_as")
         self.target = target
         self._since = looked_at(target)
@@ -154,11 +233,19 @@ class Workbook:
             If it is missing, damaged, or no workbook that is safe to open.
         """
         from lendplan.reports.treasury.filling import fill
+        from lendplan.sweep.tables import flat
 
         target = self.target
-        summary = _flat(figures.summary)
+        summary = flat(figures.summary)
+        prices = figures.summary.get("shadow_prices") or {}
+        for key in target.cells.values():
+            of = _limit_in(key)
+            if of and (of in prices or not prices):
+                summary.setdefault(key, None)  # what is not known of a limit is blank
         unknown = [
-            Finding(f"{key!r} is no key of summary.json", key=f"treasury.cells.{cell}")
+            Finding(
+                f"{key!r} is no key of summary.json{did_you_mean(key, summary)}", key=f"treasury.cells.{cell}"
+            )
             for cell, key in target.cells.items()
             if key not in summary
         ]
@@ -181,7 +268,10 @@ def refuse_inputs(final: Path, inputs: Iterable[str | Path], remedy: str) -> Non
     OutputError
     """
     for path in inputs:
-        if Path(path).exists() and final.exists() and final.samefile(path):
+        is_same = False
+        with contextlib.suppress(OSError, ValueError):  # there is no such file: nothing is written over
+            is_same = final.samefile(path)
+        if is_same:
             raise OutputError(
                 f"{final} is an input of the plan, which could not be checked any more; {remedy}"
             )
@@ -232,14 +322,3 @@ def pulled(scenario: Scenario) -> tuple[pd.DataFrame, tuple[str, ...]]:
         raise InputError(error.findings) from error
     frame = pd.DataFrame({"enterprise": found.enterprise, "line": found.line, "rate": found.rate})
     return frame, found.unknown
-
-
-def _flat(summary: Mapping[str, Any], before: str = "") -> dict[str, float | str | None]:
-    """Return the summary's numbers and texts, nested keys joined by a dot."""
-    flat: dict[str, float | str | None] = {}
-    for name, value in summary.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{before}{name}.")
-        elif value is None or isinstance(value, int | float | str):
-            flat[before + name] = value
-    return flat

@@ -13,6 +13,7 @@ from lendplan.reports.contents import Cell
 
 _IN_TABLE = ("status", "objective", "revenue", "risk", "line", "exposure", "interest", "funded")
 """Figures of summary.json that the table of points must say as well, to the last bit."""
+_LONGEST = 200  # letters of the name of a point's folder
 _KINDS: tuple[Literal["sweep", "frontier"], ...] = ("sweep", "frontier")
 
 
@@ -58,17 +59,28 @@ class WrittenFolder:
     def _away_from_scenario(self) -> list[float]:
         """Return how far each point is from the scenario's own values, each key's values from 0 to 1."""
         away = [0.0] * len(self.rows)
-        for key in self.keys if self.kind == "sweep" else ():
+        scenarios = [self._scenario_of(row) for row in range(len(self.rows))] if self.kind == "sweep" else []
+        for column in self.keys if self.kind == "sweep" else ():
+            key = column.removeprefix("scenario.")
             own = _own_value(self.manifest.get("scenario"), key)
-            cells = [row.get(key) for row in self.rows]
-            numbers = [float(cell) for cell in cells if isinstance(cell, float | int)]
+            values = [_own_value(one, key) for one in scenarios]
+            numbers = [float(one) for one in values if _is_number(one)]
             span = max(numbers, default=0.0) - min(numbers, default=0.0)
-            for at, cell in enumerate(cells):
-                if isinstance(own, float | int) and isinstance(cell, float | int) and span > 0:
-                    away[at] += min(abs(cell - own) / span, 1.0)
-                elif cell != own:
+            for at, value in enumerate(values):
+                if _is_number(own) and _is_number(value) and span > 0:
+                    away[at] += min(abs(value - own) / span, 1.0)
+                elif value != own:
                     away[at] += 1.0
         return away
+
+    def _scenario_of(self, row: int) -> Any:
+        """Return the scenario of a point as it was validated; None where its manifest cannot be read."""
+        if not self.has_plan(row):
+            return None
+        try:
+            return _manifest(self.folder_of(row) / "manifest.json").get("scenario")
+        except InputError:
+            return None
 
     def has_plan(self, row: int) -> bool:
         """Whether a point has a plan."""
@@ -121,11 +133,23 @@ class WrittenFolder:
         InputError
             If it does.
         """
-        folder = self.path / str(self.rows[row]["folder"])
-        if not folder.resolve().is_relative_to(self.path.resolve()):
-            message = (
-                f"the folder {str(self.rows[row]['folder'])!r} of point {row + 1} leads out of {self.path}"
-            )
+        return self.expect_within(str(self.rows[row]["folder"]))
+
+    def expect_within(self, name: str) -> Path:
+        """Return a folder below this one by its name.
+
+        Raises
+        ------
+        InputError
+            If it leads out of this one, or can be no name.
+        """
+        folder = self.path / name
+        try:  # a name may hold what no file's name can
+            is_within = folder.resolve().is_relative_to(self.path.resolve()) and len(name) < _LONGEST
+        except (OSError, ValueError):
+            is_within = False
+        if not is_within:
+            message = f"the folder {name[:80]!r} of a point leads out of {self.path}, or can be none"
             raise InputError(Finding(message, file=str(self.path / f"{self.kind}.parquet")))
         return folder
 
@@ -174,6 +198,10 @@ def _own_value(scenario: Any, key: str) -> Any:
     return scenario
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _manifest(path: Path) -> Mapping[str, Any]:
     try:
         found = json.loads(path.read_bytes())
@@ -199,4 +227,8 @@ def _rows(path: Path) -> tuple[Mapping[str, Cell], ...]:
     if rows and not needed <= set(rows[0]):
         lacking = ", ".join(sorted(needed - set(rows[0])))
         raise InputError(Finding(f"lacks the columns {lacking}", file=str(path)))
+    if any(not isinstance(cell, str | float | int | bool | None) for row in rows for cell in row.values()):
+        raise InputError(
+            Finding("holds cells that are neither text nor number nor truth value", file=str(path))
+        )
     return tuple(rows)

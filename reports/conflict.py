@@ -30,7 +30,11 @@ def conflict_lines(conflict: Conflict, problem: Problem) -> list[str]:
             "would exist."
         )
     if conflict.changes:
-        lines.append("In conflict:")
+        lines.append(
+            "In conflict:"
+            if conflict.needed_proven
+            else "In conflict (perhaps without some of these: the time ran out):"
+        )
     else:
         lines.append("The time for an explanation ran out before the limits in conflict were found.")
     for change in conflict.changes:

@@ -47,6 +47,7 @@ def staged(
     final: Path,
     ours: Collection[str],
     while_placing: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    option: str = "--output",
 ) -> Iterator[Path]:
     """Give a new empty folder to fill; put it in place of ``final`` when the block ends without an error.
 
@@ -56,6 +57,7 @@ def staged(
     ours : the files, by their path below it, that a folder which stands there already may hold; ``*`` stands for any
         part of a name
     while_placing : entered for the moment in which the folder is put in place
+    option : of the command line, that named the folder
 
     Raises
     ------
@@ -65,23 +67,23 @@ def staged(
     staging = staging_name(final)
     made = [folder for folder in final.parents if not folder.exists()]  # innermost first
     try:
-        refuse_strangers(final, ours)
+        refuse_strangers(final, ours, option)
         final.parent.mkdir(parents=True, exist_ok=True)
         sweep(final)
         _being_written.add(staging)
         staging.mkdir()
     except OSError as error:
-        raise FolderError(explained(final, error)) from error
+        raise FolderError(explained(final, error, option)) from error
     placed = False
     try:
         yield staging
         _flush(staging)
-        refuse_strangers(final, ours)
+        refuse_strangers(final, ours, option)
         with while_placing():
             _put_in_place(staging, final)
             placed = True
     except OSError as error:
-        raise FolderError(explained(final, error)) from error
+        raise FolderError(explained(final, error, option)) from error
     finally:
         with while_placing() if placed else contextlib.nullcontext():
             shutil.rmtree(staging, ignore_errors=True)
@@ -134,15 +136,15 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def refuse_strangers(final: Path, ours: Collection[str]) -> None:
-    """Refuse a place at which something stands that is not ours to replace.
+def refuse_strangers(final: Path, ours: Collection[str], option: str = "--output") -> None:
+    """Refuse a place at which something stands that is not ours to replace; ``option`` is what named it.
 
     Raises
     ------
     FolderError
     """
     if final.is_symlink() or (final.exists() and not final.is_dir()):
-        raise FolderError(f"{final} is not a folder; choose another with --output")
+        raise FolderError(f"{final} is not a folder; choose another with {option}")
     if not final.exists():
         return
     folders = {str(folder) for name in ours for folder in Path(name).parents} - {"."}
@@ -155,7 +157,7 @@ def refuse_strangers(final: Path, ours: Collection[str]) -> None:
         shown = ", ".join(strangers[:5]) + (", …" if len(strangers) > 5 else "")
         raise FolderError(
             f"{final} holds other files than this command writes ({shown}); it is left as it is: "
-            "choose another with --output"
+            f"choose another with {option}"
         )
 
 

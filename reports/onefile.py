@@ -78,8 +78,10 @@ def refuse_to_replace(path: Path, is_ours: Callable[[bytes], bool]) -> None:
         Where another file stands there, or it cannot be looked at.
     """
     try:
-        if not path.is_file():
+        if not os.path.lexists(path):
             return
+        if not path.is_file():
+            raise FolderError(f"{path} is no file that could be replaced; name another")
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
     except OSError as error:

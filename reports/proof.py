@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import Any
-
-from lendplan.reports.wording import amount, percent
 
 Record = Mapping[str, Any]
 
-_ROUNDING = 1e-12  # a gap that is no more than the rounding of sums
+_ROUNDING = 1e-11  # a share of the objective that is no more than the rounding of sums
+_NOTHING = 1e-12  # and a distance
+_LEAST_WORTH = 1e-6  # of an objective nearer to 0 a share says nothing
+_MOST_SHARE = 10.0
+_DIGITS = 8
+_ENDLESS = 1e15  # from here on a number has no digits to round
+
+
+def upward(value: float, digits: int) -> str:
+    """Write a number with so many significant digits, all before the point at least, rounded up, no exponents."""
+    return _written(value, digits, ROUND_CEILING)
+
+
+def _written(value: float, digits: int, rounding: str) -> str:
+    exact = Decimal(repr(float(value)))
+    if not exact:
+        return "0"
+    if not abs(value) < _ENDLESS:
+        return f"{value:,.0f}"
+    told = exact.quantize(Decimal(1).scaleb(min(exact.adjusted() + 1 - digits, 0)), rounding=rounding)
+    text = f"{told:,f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def missed(objective: float, bound: float) -> str | None:
+    """Write how much more than a plan's objective its bound allows, rounded up; None where that is rounding alone.
+
+    A share of the objective, or the distance itself where the objective is next to nothing.
+    """
+    distance, worth = bound - objective, abs(objective)
+    if distance <= max(_ROUNDING * worth, _NOTHING):
+        return None
+    if worth < _LEAST_WORTH or distance > _MOST_SHARE * worth:
+        return f"{upward(_without_noise(distance), 3)} in the objective"
+    return f"{upward(_without_noise(100 * distance / worth), 3)} %"
+
+
+def _without_noise(value: float) -> float:
+    return float(f"{value:.10g}")
 
 
 def proof_sentences(summary: Record, certificate: Record, money: str) -> list[str]:
@@ -38,37 +76,40 @@ def proof_sentences(summary: Record, certificate: Record, money: str) -> list[st
 
 
 def _optimality(summary: Record) -> list[str]:
-    gap, bound = summary["gap"], summary["bound"]
-    if gap is None:
+    bound = summary["bound"]
+    if bound is None:
         said = (
-            "It is the best that its two stages can do"
+            "It is the best that its two stages can do, within the gap asked for"
             if summary["status"] == "optimal"
             else "It is not proven to be the best of its two stages"
         )
         return [f"{said}; the first stage shares the lines by a rule, so a joint plan may be worth more."]
+    distance = missed(summary["objective"], bound)
     if summary["status"] != "optimal":
         return [
             f"A limit of time or effort was reached before the gap that was asked for: no plan is worth more than "
-            f"{_figure(bound)}, so at most {_share(gap)} is missed."
+            f"{_never_below(summary, bound)}, so at most {_of_worth(distance)} is missed."
         ]
-    if gap <= _ROUNDING:
+    if distance is None:
         return ["No plan that obeys the budget and the limits is worth more: it is the best."]
     return [
-        f"No plan that obeys the budget and the limits is worth more than {_figure(bound)}: "
-        f"at most {_share(gap)} of its worth is missed."
+        f"No plan that obeys the budget and the limits is worth more than "
+        f"{_never_below(summary, bound)}: at most {_of_worth(distance)} is missed."
     ]
 
 
 def _certified(summary: Record, certificate: Record) -> list[str]:
-    bound, gap = summary["certified_bound"], summary["certified_gap"]
+    bound = summary["certified_bound"]
     if bound is None:
         return ["The certificate holds no bound that can be checked without the solver."]
     prices, leaves = len(certificate.get("prices") or {}), len(certificate.get("leaves") or ())
     how = f"by {_counted(prices, 'price')} of the budget and the limits"
     if leaves:
         how += f" and the {_counted(leaves, 'case')} into which the search divided the question"
+    distance = missed(summary["objective"], bound)
     return [
-        f"The certificate proves, {how}, that no plan is worth more than {_figure(bound)}, a gap of {_share(gap)}. "
+        f"The certificate proves, {how}, that no plan is worth more than {_never_below(summary, bound)}, a gap of "
+        f"{distance or 'nothing'}. "
         "This takes a sum over the enterprises, and no solver: a spreadsheet can do it."
     ]
 
@@ -78,11 +119,14 @@ def _counted(number: int, what: str) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.8g}" if abs(value) < 1e9 else amount(value)
+    return _written(value, _DIGITS, ROUND_HALF_EVEN)
 
 
-def _share(gap: float) -> str:
-    """Write a gap: in per cent, or where that is too small to read as a power of ten."""
-    return (
-        percent(gap) if gap >= 1e-3 else "nothing" if gap <= _ROUNDING else f"{gap:.1e}".replace("e-0", "e-")
-    )
+def _never_below(summary: Record, bound: float) -> str:
+    return upward(max(bound, summary["objective"]), _DIGITS)
+
+
+def _of_worth(distance: str | None) -> str:
+    if distance is None:
+        return "nothing"
+    return f"{distance} of its worth" if distance.endswith("%") else distance

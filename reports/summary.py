@@ -116,6 +116,7 @@ def conflict_record(conflict: Conflict) -> dict[str, Any]:
     """Return a conflict as plain data: limit → what it states, what would do alone, and in the least total change."""
     return {
         "all_or_nothing": conflict.relaxed_feasible,
+        "needed_proven": conflict.needed_proven,
         "limits": {
             change.name: {
                 "unit": change.unit,

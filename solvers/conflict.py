@@ -66,6 +66,7 @@ def explain_conflict(problem: Problem, options: Options, fixed_lines: Floats | N
         raise SolverError("HiGHS calls the scenario infeasible, and finds a plan that obeys it")
     relaxed_feasible = not relaxed_infeasible and elastic.has_point(elastic.names, relaxed=True)
     named = elastic.conflicting(relaxed=relaxed_infeasible)
+    needed_proven = elastic.is_sure
     moved, together_proven = elastic.least_total_change()
     changes = []
     for name in elastic.names:
@@ -75,7 +76,7 @@ def explain_conflict(problem: Problem, options: Options, fixed_lines: Floats | N
             changes.append(
                 LimitChange(name, stated, elastic.unit(name), alone, moved.get(name, stated), proven)
             )
-    return Conflict(tuple(changes), relaxed_feasible, together_proven)
+    return Conflict(tuple(changes), relaxed_feasible, together_proven, needed_proven)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class _Elastic:
         self.problem = problem
         self.options = options
         self.left = clock(options)
+        self.is_sure = True  # whether every answer so far was one
         sides = [problem.sides(row) for row in problem.rows]
         # A rate may go only if another is no worse in each row's own quantity, whatever its share becomes.
         wanted = [left * float(-row.sense) for row, (left, _, _) in zip(problem.rows, sides, strict=True)]
@@ -208,7 +210,9 @@ class _Elastic:
 
     def feasible(self, names: Iterable[str], *, relaxed: bool) -> bool:
         """Whether the named rows can hold together; an answer that ran out of time counts as feasible."""
-        return not self._run(self._enforcing(names), relaxed).infeasible
+        outcome = self._run(self._enforcing(names), relaxed)
+        self.is_sure = self.is_sure and (outcome.infeasible or outcome.x is not None)
+        return not outcome.infeasible
 
     def has_point(self, names: Iterable[str], *, relaxed: bool = False) -> bool:
         """Whether a point was found at which the named rows hold together."""
@@ -231,6 +235,9 @@ class _Elastic:
                 break
             named |= set(needed)
             active = [name for name in active if name not in named]
+        if not named and suspects:  # there was no time to hold them against each other
+            self.is_sure = False
+            return suspects
         return named
 
     def _suspects(self) -> set[str]:

@@ -96,6 +96,7 @@ class Conflict:
         bool  # True: with lines mixed continuously a plan exists; only all-or-nothing forbids it
     )
     together_proven: bool = True
+    needed_proven: bool = True  # whether each of the limits is proven to be needed for the conflict
 
 
 Branch = tuple[str, str, float | None]

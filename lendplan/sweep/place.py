@@ -8,6 +8,7 @@ sweep's folder is put in place.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ except ImportError:  # no such locks on this system: two sweeps into one folder 
     fcntl = None  # type: ignore[assignment]
 
 POINTS = "points"
+_TRIES = 100  # to lock a folder that other runs take away meanwhile
 
 
 class Place:
@@ -49,27 +51,56 @@ class Place:
         """
         made = [folder for folder in self.folder.parents if not folder.exists()]  # innermost first
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR, 0o644)
+            lock = self._locked()
         except OSError as error:
+            self._let_go(made)
             raise OutputError(explained(self.final, error)) from error
+        if lock is None:  # what stands there is the other run's
+            raise OutputError(
+                f"another run sweeps into {self.final}; wait for it, or choose another folder with --output"
+            )
         try:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    raise OutputError(
-                        f"another run sweeps into {self.final}; wait for it, or choose another folder with --output"
-                    ) from None
-            (self.folder / POINTS).mkdir(exist_ok=True)
+            try:
+                (self.folder / POINTS).mkdir(exist_ok=True)
+            except OSError as error:
+                raise OutputError(explained(self.final, error)) from error
             yield
         finally:
             if not any((self.folder / POINTS).glob("*")):
                 shutil.rmtree(self.folder, ignore_errors=True)
-                for folder in made:
-                    with contextlib.suppress(OSError):
-                        folder.rmdir()
+                self._let_go(made)
             os.close(lock)
+
+    def _locked(self) -> int | None:
+        """Return the handle of the hidden folder's lock; None where another run has it."""
+        for _ in range(_TRIES):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR, 0o644)
+            except FileNotFoundError:  # the run before took the folder away between our two steps
+                continue
+            try:
+                if fcntl is not None:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(lock), (self.folder / "lock").stat()):
+                        return lock
+            except BlockingIOError:
+                os.close(lock)
+                return None
+            except OSError:
+                os.close(lock)
+                raise
+            os.close(lock)  # of a folder that the run before has taken away
+        raise FileNotFoundError(
+            errno.ENOENT, "its lock goes as often as it is made", str(self.folder / "lock")
+        )
+
+    def _let_go(self, made: list[Path]) -> None:
+        """Take away folders that were made for nothing; what holds anything stays."""
+        for folder in (self.folder, *made):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     def whole(self) -> dict[str, Path]:
         """Return fingerprint → folder of the points that stand whole, here or in the sweep's folder."""
@@ -118,10 +149,12 @@ def _linked(source: Path, target: Path, instead: Mapping[str, bytes]) -> None:
     """Give the files of a folder a second name, save some that are written; copy them where that cannot be."""
     target.mkdir(parents=True)
     write_files(target, instead)
-    for entry in source.iterdir():
-        if entry.name in instead:
-            continue
-        try:
-            os.link(entry, target / entry.name)
-        except OSError:
-            shutil.copyfile(entry, target / entry.name)
+    for path in sorted(source.rglob("*")):  # a folder comes before what it holds
+        name = path.relative_to(source)
+        if path.is_dir():
+            (target / name).mkdir(exist_ok=True)
+        elif name.as_posix() not in instead:
+            try:
+                os.link(path, target / name)
+            except OSError:
+                shutil.copyfile(path, target / name)

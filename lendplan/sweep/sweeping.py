@@ -64,12 +64,7 @@ class Swept:
     def rows(self) -> list[dict[str, Any]]:
         """A row a point: the swept keys, the summary's keys, then ``folder`` and ``error``."""
         return [
-            {
-                **{_column(key): cell_of(value) for key, value in point.values.items()},
-                **flat(summary),
-                "folder": point.folder if outcome.stands else None,
-                "error": outcome.error or None,
-            }
+            row_of(point.values, summary, point.folder if outcome.stands else None, outcome.error)
             for point, outcome, summary in zip(self.points, self.outcomes, self.summaries, strict=True)
         ]
 
@@ -102,6 +97,18 @@ class Swept:
         import pandas as pd
 
         return pd.DataFrame(in_columns(self.rows))
+
+
+def row_of(
+    values: Mapping[str, Any], summary: Mapping[str, Any], folder: str | None, error: str | None
+) -> dict[str, Any]:
+    """Return the row of ``sweep.csv`` of one point."""
+    return {
+        **{_column(key): cell_of(value) for key, value in values.items()},
+        **flat(summary),
+        "folder": folder,
+        "error": error or None,
+    }
 
 
 def _column(key: str) -> str:

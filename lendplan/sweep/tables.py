@@ -105,7 +105,7 @@ def _array(cells: Sequence[Cell]) -> Any:
         return _nullable(arrow_numbers(np.array([bool(cell) for cell in cells])), cells)
     if filled and not any(isinstance(cell, str | bool) for cell in filled):
         return _nullable(arrow_numbers(np.array([float(cell or 0) for cell in cells])), cells)
-    return _nullable(arrow_texts(["" if cell is None else _plain(cell) for cell in cells]), cells)
+    return _nullable(arrow_texts(["" if cell is None else plain(cell) for cell in cells]), cells)
 
 
 def _nullable(array: Any, cells: Sequence[Cell]) -> Any:
@@ -116,5 +116,6 @@ def _nullable(array: Any, cells: Sequence[Cell]) -> Any:
     return pa.Array.from_buffers(array.type, len(cells), [pa.py_buffer(known), *array.buffers()[1:]])
 
 
-def _plain(cell: str | float | bool) -> str:
+def plain(cell: Cell) -> str:
+    """Return a cell as a column of text in Parquet holds it."""
     return cell if isinstance(cell, str) else _written(cell)

@@ -54,7 +54,7 @@ class EnterpriseTable {
     const missing = [money ? '' : 'revenue, expected loss', reasons ? '' : 'reason'].filter(Boolean).join(' and ');
     const left = book.all - this.texts.length;
     this.note.replaceChildren(
-      left ? `${counted(left, 'enterprise')} more, of the smallest lines or none, in allocations.csv. ` : '',
+      left ? `${counted(left, 'enterprise')} more, of the smallest lines or none, in ${document.body.dataset.allocations}. ` : '',
       missing ? `The ${missing} of each is told by ` : '',
       missing ? made('code', {}, detail.explain) : '',
     );

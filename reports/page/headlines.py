@@ -25,13 +25,17 @@ _AMOUNTS = (("revenue", "Revenue"), ("risk", "Expected loss"), ("profit", "Profi
 
 def digits_of(report: Report) -> dict[str, int]:
     """Return the decimals with which the enterprises' amounts are shown, alike at all points."""
-    told = report.shown.enterprises
-    line = digits_for(told.line)
+    books = [point.told.enterprises for point in report.points if point.told is not None]
+    line, revenue, risk = (
+        np.concatenate([values[np.isfinite(values) & (values != 0.0)] for values in columns])
+        for columns in zip(*((book.line, book.revenue, book.risk) for book in books), strict=True)
+    )
+    is_whole = bool(np.all(line == np.rint(line)))
     # Reasons name lines with two decimals.
     return {
-        "line": max(line, 2) if line else 0,
-        "revenue": digits_for(told.revenue),
-        "risk": digits_for(told.risk),
+        "line": 0 if is_whole else max(digits_for(line), 2),
+        "revenue": digits_for(revenue),
+        "risk": digits_for(risk),
     }
 
 

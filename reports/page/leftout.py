@@ -27,8 +27,8 @@ def left_out(report: Report, extent: Extent | None, blocks: Collection[str]) -> 
     if most > number:
         found.append(
             f"The page holds {number:,} of {counted(most, 'enterprise')}: those with the largest lines, then those "
-            "that were declined, then the others, in the book’s order. allocations.csv has all of them, and "
-            f"{explain} tells of one."
+            "that were declined, then the others, in the book’s order. "
+            f"{words.allocations(report)} has all of them, and {explain} tells of one."
         )
     others = sum(point.told is not None for point in report.points) - 1
     if not others or extent is None:

@@ -12,7 +12,7 @@ const hash = (at) => `#point=${at + 1}`;
 function pointOf(index, text) {
   const found = /^#point=(\d+)$/.exec(text);
   const at = found ? Number(found[1]) - 1 : null;
-  return at !== null && at < index.labels.length ? at : null;
+  return at !== null && at >= 0 && at < index.labels.length ? at : null;
 }
 
 class Report {
@@ -81,12 +81,16 @@ class Report {
 
   fromAddress() {
     const at = pointOf(this.index, location.hash);
+    byId('no-plan').hidden = true;
     if (at === null) {
       if (this.shownAt === null || !location.hash) this.show(this.index.opened);
     } else if (this.index.has[at]) this.show(at);
     else {
       if (this.shownAt === null) this.show(this.index.opened);
-      say(`There is no plan at ${this.nameOf(at)}: ${this.index.errors[at]}`);
+      const why = `There is no plan at ${this.nameOf(at)}: ${this.index.errors[at] || 'no reason is told'}`;
+      byId('no-plan').replaceChildren(told(why));
+      byId('no-plan').hidden = false;
+      say(why);
     }
   }
 
@@ -158,7 +162,8 @@ async function open() {
 
 if (typeof DecompressionStream === 'undefined') {
   fail('This browser cannot unpack the data of this page (it has no DecompressionStream): use one of 2023 or later. '
-    + 'The figures below are those of the plan that the page was opened with; allocations.csv has its enterprises.');
+    + 'The figures below are those of the plan that the page was opened with; its enterprises are in '
+    + `${document.body.dataset.allocations}.`);
 } else {
   open().catch((error) => fail(`The data of this page cannot be read: ${error.message}`));
 }

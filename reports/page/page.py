@@ -104,6 +104,8 @@ def _page(
         report=report,
         what=what,
         result=words.result(report),
+        allocations=words.allocations(report),
+        comparable=words.comparable(report),
         label=report.points[report.opened].label,
         many=many,
         parts={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -48,16 +48,7 @@ def cards(told: PlanTold) -> list[Card]:
         Card("Profit", texts.money(summary["profit"]), "revenue less expected loss"),
     ]
     title = "Objective, no unit" if words.is_weighted(told) else "Objective"
-    bound = summary.get("bound")
-    if bound is None:
-        bound = summary.get("certified_bound")
-    note = "no bound is known" if bound is None else f"no plan has more than {texts.figure(bound)}"
-    return [*found, Card(title, texts.figure(summary["objective"]), f"{_status(summary)}; {note}")]
-
-
-def _status(summary: Mapping[str, Any]) -> str:
-    told = {"optimal": "proven", "feasible": "not proven", "infeasible": "breaks a limit"}
-    return told.get(str(summary["status"]), str(summary["status"]))
+    return [*found, Card(title, texts.figure(summary["objective"]), words.standing_of(summary))]
 
 
 def _budget(told: PlanTold) -> list[Card]:
@@ -110,9 +101,14 @@ def sections(report: Report, point: Point) -> dict[str, str]:
     grades, more_grades = shown_grades(told)
     said: Any = environment().get_template("parts.html.jinja").module
     return {
-        "grades-table": str(said.grades(grades, more_grades, report.money)),
+        "grades-table": str(said.grades(grades, more_grades, report.money, words.allocations(report))),
         "churn-table": str(
-            said.churn(told.chosen[:MOST_ROWS], max(len(told.chosen) - MOST_ROWS, 0), report.money)
+            said.churn(
+                told.chosen[:MOST_ROWS],
+                max(len(told.chosen) - MOST_ROWS, 0),
+                report.money,
+                words.allocations(report),
+            )
         ),
         "limits-table": str(said.limits(limits, more_limits, told, report.money)),
         "certificate-words": str(said.certificate(told)),

@@ -6,6 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from lendplan.reports.proof import upward
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
@@ -15,6 +17,9 @@ _NO_CENTS = 1e5  # amounts from here on are shown without decimals
 _SMALL = 0.1  # and below this with four digits, so that none is shown as nothing
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _SPACES = re.compile(r"[\t\n\r\u2028\u2029]+")
+_KEPT = re.compile(
+    "([\u00a0\u1680\u2000-\u200a\u200c\u200d\u202f\u205f\u3000]|\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"
+)
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
 _OTHER_THAN_CHINESE = re.compile("[\u3040-\u30ff\uac00-\ud7a3]")
 
@@ -22,13 +27,18 @@ _OTHER_THAN_CHINESE = re.compile("[\u3040-\u30ff\uac00-\ud7a3]")
 def clean(text: str, most: int = SHORT) -> str:
     """Return text that does nothing: no control characters, no marks that turn the direction, not endless.
 
-    Line ends and tabs become spaces; what else cannot be printed, lone surrogates too, becomes U+FFFD.
+    Line ends and tabs become spaces; what else cannot be printed, lone surrogates too, becomes U+FFFD. Spaces of any
+    width, the joiners of scripts and emoji, and the tags of a flag stay as they are.
     """
     if len(text) > most:
         text = text[: most - 1] + "…"
     if _PLAIN.fullmatch(text):
         return text
-    return "".join(one if one.isprintable() else "\ufffd" for one in _SPACES.sub(" ", text))
+    parts = _KEPT.split(_SPACES.sub(" ", text))  # every other part is one that is kept
+    return "".join(
+        part if at % 2 else "".join(one if one.isprintable() else "\ufffd" for one in part)
+        for at, part in enumerate(parts)
+    )
 
 
 def is_chinese(text: str) -> bool:
@@ -74,14 +84,12 @@ def figure(value: float) -> str:
         return "0"
     if size < 1e-4:
         return minus(f"{value:.{3 - math.floor(math.log10(size))}f}")
-    return minus(f"{value:,.4g}" if size < 1e4 else f"{value:,.0f}")
+    return minus(f"{value:,.4g}" if size < 9999.5 else f"{value:,.0f}")
 
 
-def gap(value: float) -> str:
-    """Write how far a plan is from the best in words that need no exponents."""
-    if abs(value) < 1e-8:
-        return "0 %"
-    return f"{100 * value:.2g} %" if value < 1 else f"{value:,.3g} times"
+def bound(value: float) -> str:
+    """Write a number that nothing exceeds with as many digits as `figure` does, rounded up."""
+    return minus(upward(value, 4))
 
 
 def minus(text: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from lendplan.reports.contents import Cell, PlanTold, Point, Report
-from lendplan.reports.page.texts import NONE, amount, clean, counted, figure, gap, money, rate
+from lendplan.reports.page.texts import NONE, amount, bound, clean, counted, figure, money, rate
+from lendplan.reports.proof import missed
 from lendplan.reports.tables import LimitState
 
 _MEASURES = {
@@ -88,17 +91,87 @@ def proof(summary: Mapping[str, Any]) -> str:
     """Return in a sentence how good a plan is proven to be."""
     if summary["status"] == "infeasible":
         return "This allocation breaks a limit."
-    distance = summary.get("gap")
+    if is_of_stages(summary):
+        said = f"{_stages(summary)}. " if summary["status"] == "optimal" else ""
+        joint = summary.get("certified_bound")
+        if joint is None:
+            return f"{said}Nothing is proven of how much better a joint plan is."
+        distance = missed(summary["objective"], joint)
+        more = "no more than this one" if distance is None else f"at most {distance} more than this one"
+        return f"{said}A joint plan is worth at most {bound(max(joint, summary['objective']))}, {more}."
+    distance = missed(summary["objective"], summary["bound"])
     if distance is None:
-        distance = summary.get("certified_gap")
-        if distance is None:
-            return "Nothing is proven of how good it is."
-        return f"No plan is proven to be better by more than {gap(distance)}."
+        return "No plan is better."
     if summary["status"] != "optimal":
-        return f"The search ended before its proof did: a plan better by up to {gap(distance)} may exist."
+        return f"The search ended before its proof did: a plan better by up to {distance} may exist."
+    return f"No plan is better by more than {distance}."
+
+
+def is_of_stages(summary: Mapping[str, Any]) -> bool:
+    """Whether a plan was made in two stages: what its search proves does not bound a joint plan."""
+    return summary.get("bound") is None
+
+
+def _stages(summary: Mapping[str, Any]) -> str:
+    if summary["status"] == "optimal":
+        return "It is the best that its two stages can do, within the gap asked for"
+    return "It is not proven to be the best of its two stages"
+
+
+def standing_of(summary: Mapping[str, Any]) -> str:
+    """Return in a note what is proven of the objective."""
+    status = str(summary["status"])
+    if not is_of_stages(summary):
+        told = {"optimal": "proven", "feasible": "not proven", "infeasible": "breaks a limit"}.get(
+            status, status
+        )
+        if status == "optimal" and missed(summary["objective"], summary["bound"]) is None:
+            return f"{told}; no plan has more"
+        most = summary["bound"] if status == "infeasible" else max(summary["bound"], summary["objective"])
+        return f"{told}; no plan has more than {bound(most)}"
+    told = {
+        "optimal": "the best of its two stages, within the gap asked for",
+        "infeasible": "breaks a limit",
+    }.get(status, "not proven")
+    joint = summary.get("certified_bound")
+    if joint is None:
+        return f"{told}; no bound is known"
+    most = joint if status == "infeasible" else max(joint, summary["objective"])
+    return f"{told}; a joint plan is worth at most {bound(most)}"
+
+
+def allocations(report: Report) -> str:
+    """Return the file that has every enterprise of a plan; a point's folder has but one of the two kinds."""
+    if report.kind != "plan":
+        return "allocations.parquet in the point’s folder"
+    is_point = re.search(r"[/\\]points[/\\]\d+'?$", folder(report.shown))
+    return "allocations.parquet" if is_point else "allocations.csv"
+
+
+def comparable(report: Report) -> str:
+    """Return a sentence where the objectives of a sweep's points are not of one scale; '' where they are."""
+    with_plan = [point for point in report.points if point.told is not None]
+    ranges = [point.told.summary.get("ranges") for point in with_plan if point.told is not None]
+    if report.kind != "sweep" or not any(ranges):
+        return ""
+    weights = {point.values.get("objective.revenue_weight") for point in with_plan}
+    causes = []
+    if any(not _alike(one, ranges[0]) for one in ranges):
+        causes.append("each is normalised by its own ranges of revenue and risk")
+    if len(weights) > 1:
+        causes.append("revenue has another weight in each")
+    if not causes:
+        return ""
     return (
-        "No plan is better." if gap(distance) == "0 %" else f"No plan is better by more than {gap(distance)}."
+        f"The objectives of different points are not to be compared, since {joined(causes)}; compare revenue and "
+        "expected loss."
     )
+
+
+def _alike(one: Mapping[str, float] | None, other: Mapping[str, float] | None) -> bool:
+    if not one or not other:
+        return one == other
+    return all(math.isclose(one[name], other[name], rel_tol=1e-9, abs_tol=1e-9) for name in other)
 
 
 def measure(state: LimitState) -> str:
@@ -127,7 +200,11 @@ def standing(state: LimitState) -> str:
 
 
 def worth(state: LimitState, told: PlanTold) -> str:
-    """Return in words what one more unit of a limit would earn, in the unit of amounts."""
+    """Return in words what one more unit of a limit would earn, in the unit of amounts.
+
+    A price is a rate of gain of mixed lines, whose gains shrink: it is the most that a unit adds to what they earn. Of
+    a share it is so where as much is lent.
+    """
     if state.price == 0.0:
         return "nothing"
     gain, what = abs(state.price), "allowed" if state.sense > 0 else "less asked for"
@@ -145,10 +222,47 @@ def worth(state: LimitState, told: PlanTold) -> str:
     else:
         step = f"{one_more} unit {what}"
     earned = figure(gain * size)
-    if is_weighted(told):
-        return f"{step} adds {earned} to the objective"
     of_it = f" ({rate(gain)} of it)" if state.unit == "amount" and state.measure in _OF_MONEY else ""
-    return f"{step} earns {earned} a year{of_it}"
+    if is_of_stages(told.summary):
+        return (
+            f"{step}: a price of {earned}"
+            if is_weighted(told)
+            else f"{step}: a price of {earned} a year{of_it}"
+        )
+    most = f"{'about' if state.unit == 'share' else 'at most'} {earned}"
+    while_it_lasts = _until(state, told, size)
+    if is_weighted(told):
+        return f"{step} adds {most} to the objective{while_it_lasts}"
+    return f"{step} earns {most} a year{of_it}{while_it_lasts}"
+
+
+def _until(state: LimitState, told: PlanTold, size: float) -> str:
+    """Return where a price ends before a whole unit has been had of it; '' where it does not."""
+    low, high = told.price_ranges.get(state.name) or (None, None)
+    end = high if state.sense > 0 else low
+    if end is None:
+        return ""
+    is_amount = state.unit == "amount"
+    room = max(state.sense * (end - state.stated if is_amount else end), 0.0)
+    if room >= size * (1 - 1e-9):
+        return ""
+    if not is_amount:
+        return f"; less after the first {amount(room)}" if room else "; less from the start"
+    at = amount(end) if amount(end) != amount(state.stated) else f"{end:,.8g}"
+    return f"; less {'above' if state.sense > 0 else 'below'} {at}"
+
+
+def price_note(told: PlanTold) -> str:
+    """Return what the prices of a plan promise, and what they do not."""
+    if is_of_stages(told.summary):
+        return (
+            "These shadow prices are those of the joint plan where lines may be mixed: they do not bound what the two "
+            "stages of this plan would gain."
+        )
+    return (
+        "What one more unit earns is the limit’s shadow price: the most that it adds where lines may be mixed. A plan "
+        "of whole loans follows it nearby, and may gain more by what it now falls short of mixed lines."
+    )
 
 
 def holds(state: LimitState, told: PlanTold) -> str:

@@ -22,6 +22,7 @@ from lendplan.reports.treasury.placing import (
     not_written,
     open_elsewhere,
     place,
+    refuse_irregular,
     refuse_open,
     reserved,
     staged,
@@ -109,6 +110,8 @@ def fill(
         If it cannot be filled or written: everything that stands in the way, at once. Nothing was changed.
     """
     # A link stays a link: what it leads to is filled.
+    for path in (target.final, target.workbook):
+        refuse_irregular(path)
     final, source = _real(target.final), _real(target.workbook)
     _check_endings(target)
     if not final.parent.is_dir():

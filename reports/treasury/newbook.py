@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lendplan.data.findings import Finding, InputError
+from lendplan.data.findings import Finding, InputError, shown
+from lendplan.data.texts import Texts
 from lendplan.reports.tables import LimitState
+from lendplan.reports.treasury.celltext import MAX_TEXT
 from lendplan.reports.treasury.newsheets import ALLOCATIONS, PROVENANCE, Points, Ranges, Sheets, column_of
 from lendplan.reports.treasury.placing import (
     Placing,
@@ -18,6 +20,7 @@ from lendplan.reports.treasury.placing import (
     flush,
     not_written,
     place,
+    refuse_irregular,
     refuse_open,
     reserved,
     staged,
@@ -41,6 +44,7 @@ def write_new(
     provenance: Mapping[str, str] | None = None,
     now: datetime | None = None,
     while_placing: Placing = contextlib.nullcontext,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Path | None:
     """Write a workbook of its own for a plan.
 
@@ -66,6 +70,8 @@ def write_new(
         Names the dated copy; the present moment unless given.
     while_placing
         Entered for the moment in which files change their names.
+    note
+        Called with each sentence that a reader should know: which texts were cut to what a cell holds.
 
     Returns
     -------
@@ -77,11 +83,12 @@ def write_new(
     InputError
         If XlsxWriter is not installed.
     WorkbookError
-        If the plan has more rows than a sheet, or the file cannot be written.
+        If the plan has more rows than a sheet or an id that no cell holds, or the file cannot be written.
     """
     final = check_place(path)
     columns = {name: column_of(values) for name, values in table.items()}
     check_rows(path, len(next(iter(columns.values()), ())))
+    _check_ids(path, columns.get("enterprise"))
     writer = _writer()
     with reserved(final, OTHER_NAME), staged(final) as staging:
         try:
@@ -99,7 +106,13 @@ def write_new(
                     said = {"what": list(provenance), "value": list(provenance.values())}
                     sheets.table(PROVENANCE, said)
             flush(staging)
-            return place(staging, final, before, now or datetime.now(), while_placing)
+            copy = place(staging, final, before, now or datetime.now(), while_placing)
+            for (sheet, column), count in sheets.cut.items():
+                cells = f"{count:,} cells of {column!r} are" if count > 1 else f"a cell of {column!r} is"
+                note(
+                    f"note: sheet {sheet!r}: {cells} cut to {MAX_TEXT:,} characters, the most that a cell holds"
+                )
+            return copy
         except OSError as error:
             raise not_written(final, error, OTHER_NAME) from error
         except writer.exceptions.XlsxFileError as error:
@@ -119,11 +132,10 @@ def check_place(path: Path) -> Path:
     InputError
         If XlsxWriter is not installed.
     """
+    refuse_irregular(path, OTHER_NAME)
     final = Path(os.path.realpath(path))
     if final.suffix.lower() != ".xlsx":
         raise WorkbookError(Finding("a new workbook must end in .xlsx", file=str(path)))
-    if final.is_dir():
-        raise WorkbookError(Finding("is a folder; name a file", file=str(path)))
     if not final.parent.is_dir():
         message = "lies in a folder that does not exist; make it first, or name another file"
         raise WorkbookError(Finding(message, file=str(path)))
@@ -142,6 +154,17 @@ def check_rows(path: Path, rows: int) -> None:
     if rows + 1 > MAX_ROW:
         message = f"a sheet has {MAX_ROW:,} rows, and the plan has {rows:,}; use allocations.parquet"
         raise WorkbookError(Finding(message, file=str(path)))
+
+
+def _check_ids(path: Path, ids: Any) -> None:
+    """Refuse ids that no cell holds: cut, two might be one."""
+    for row, one in enumerate(ids.tolist() if isinstance(ids, Texts) else (), start=2):
+        if len(one) > MAX_TEXT:
+            message = (
+                f"the id {shown(one)} in row {row:,} of the plan has {len(one):,} characters; a cell holds "
+                f"{MAX_TEXT:,}. Shorten it, or use allocations.parquet"
+            )
+            raise WorkbookError(Finding(message, file=str(path)))
 
 
 def _writer() -> Any:

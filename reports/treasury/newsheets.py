@@ -24,7 +24,9 @@ RATES = frozenset({"rate", "average_rate", "default_probability", "loss_given_de
 _MONEY = AMOUNTS | {"value", "risk_limit", "revenue_bound"}
 _SUMMED = ("line", "exposure", "interest", "revenue", "risk")
 _TOLERANCE = 1e-6
-"""Relative difference up to which a total ties out: a spreadsheet adds in another order."""
+"""Part of a total up to which it may differ and ties out: a spreadsheet adds in another order."""
+_FLOOR = 1e-9
+"""Part of the largest of what is added up that is no difference, where the total is next to nothing."""
 _PIECE = 4096  # rows that are made Python's own at a time
 _SHORT = 60  # points of a table below which its charts stand
 _LONG = 15  # letters of a header that one line has room for
@@ -82,6 +84,7 @@ class Sheets:
     def __init__(self, book: Any, money: str = "") -> None:
         self.book = book
         self.money = money
+        self.cut: dict[tuple[str, str], int] = {}  # sheet and column → cells whose text was too long
         self.head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
         self.amount = book.add_format({"num_format": "#,##0.00"})
         self.share = book.add_format({"num_format": "0.00%"})
@@ -110,9 +113,10 @@ class Sheets:
         for position, column in enumerate(columns):
             sheet.write_string(0, position, column, self.head)
         formats = [None if name == PROVENANCE else self._format(column) for column in columns]
+        names = list(columns)
         for row, values in enumerate(_rows(columns, rows), start=1):
             for position, value in enumerate(values):
-                self.cell(sheet, row, position, value, formats[position])
+                self.cell(sheet, row, position, value, formats[position], names[position])
         if rows:
             sheet.autofilter(0, 0, rows, len(columns) - 1)
         return sheet
@@ -120,11 +124,14 @@ class Sheets:
     def _format(self, column: str) -> Any:
         return self.share if column in RATES else self.amount if column in _MONEY else None
 
-    def cell(self, sheet: Any, row: int, column: int, value: Any, form: Any = None) -> None:
-        """Write one value; blank where there is none."""
+    def cell(self, sheet: Any, row: int, column: int, value: Any, form: Any = None, head: str = "") -> None:
+        """Write one value; blank where there is none. Text is cut to what a cell holds; ``head`` tells where."""
         if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
             return
         if isinstance(value, str):
+            if len(value) > MAX_TEXT:
+                place = (sheet.get_name(), head or column_letters(column + 1))
+                self.cut[place] = self.cut.get(place, 0) + 1
             sheet.write_string(row, column, value[:MAX_TEXT], form)
         elif isinstance(value, bool):
             sheet.write_string(row, column, "yes" if value else "no", form)
@@ -145,26 +152,45 @@ class Sheets:
         found: dict[str, tuple[str, float]] = {}  # of each total its cell and its value
         row = 1
 
-        def put(name: str, formula: str, value: float, form: Any) -> None:
+        def put(
+            name: str, formula: str, value: float, form: Any, largest: str = "0", added: float = 0.0
+        ) -> None:
             nonlocal row
             sheet.write_string(row, 0, name)
             sheet.write_formula(row, 1, formula, form, value)
             stated = summary.get(name.replace(" ", "_"))
             if isinstance(stated, (int, float)):
-                self._tie(sheet, row, float(stated), value, form)
+                self._tie(sheet, row, float(stated), value, form, largest, added)
             found[name] = (f"B{row + 1}", value)
             row += 1
 
         summed = {name: column for name, column in columns.items() if name in _SUMMED}
         for name in _SUMMED:
             if name in summed:
-                put(name, f"=SUM({_cells(columns, name, rows)})", _total(summed[name]), self.amount)
+                where, values = _cells(columns, name, rows), _numbers(summed[name])
+                most = float(np.max(np.abs(values[~np.isnan(values)]), initial=0.0))
+                put(
+                    name,
+                    f"=SUM({where})",
+                    _total(summed[name]),
+                    self.amount,
+                    f"MAX(MAX({where}),-MIN({where}))",
+                    most,
+                )
         if "decision" in columns:
             lent = float(_equals(columns["decision"], "lend").sum())
             put("funded", f'=COUNTIF({_cells(columns, "decision", rows)},"lend")', lent, None)
         if {"revenue", "risk"} <= set(found):
             (revenue, earned), (risk, lost) = found["revenue"], found["risk"]
-            put("profit", f"={revenue}-{risk}", earned - lost, self.amount)
+            most = max(abs(earned), abs(lost))
+            put(
+                "profit",
+                f"={revenue}-{risk}",
+                earned - lost,
+                self.amount,
+                f"MAX(ABS({revenue}),ABS({risk}))",
+                most,
+            )
         if {"interest", "exposure"} <= set(found) and found["exposure"][1] > 0:
             (interest, paid), (exposure, drawn) = found["interest"], found["exposure"]
             put("average rate", f"=IF({exposure}>0,{interest}/{exposure},0)", paid / drawn, self.share)
@@ -172,13 +198,18 @@ class Sheets:
             self._by_grade(sheet, row + 1, columns, rows)
         return {name: Place(TOTALS, int(cell[1:]) - 1, 1) for name, (cell, _) in found.items()}
 
-    def _tie(self, sheet: Any, row: int, stated: float, total: float, form: Any) -> None:
+    def _tie(
+        self, sheet: Any, row: int, stated: float, total: float, form: Any, largest: str, added: float
+    ) -> None:
+        """Write what the plan says beside a total; ``largest``, ``added`` as a number, is the most that is added."""
         number = row + 1
         sheet.write_number(row, 2, stated, form)
         sheet.write_formula(row, 3, f"=B{number}-C{number}", form, total - stated)
-        is_tied = abs(total - stated) <= _TOLERANCE * max(1.0, abs(stated))
-        formula = f'=IF(ABS(D{number})<={_TOLERANCE}*MAX(1,ABS(C{number})),"yes","NO")'
-        sheet.write_formula(row, 4, formula, None, "yes" if is_tied else "NO")
+        is_tied = abs(total - stated) <= max(_TOLERANCE * abs(stated), _FLOOR * added)
+        room = f"MAX({_TOLERANCE:.0E}*ABS(C{number}),{_FLOOR:.0E}*{largest})"
+        sheet.write_formula(
+            row, 4, f'=IF(ABS(D{number})<={room},"yes","NO")', None, "yes" if is_tied else "NO"
+        )
 
     def _by_grade(self, sheet: Any, top: int, columns: Mapping[str, Column], rows: int) -> None:
         names = [name for name in _SUMMED if name in columns]
@@ -188,7 +219,7 @@ class Sheets:
         sheet.write_row(top, 0, ["grade", *names], self.head)
         where = _cells(columns, "grade", rows)
         for row, one in enumerate(grades, start=top + 1):
-            sheet.write_string(row, 0, one)
+            self.cell(sheet, row, 0, one, head="grade")
             is_there = _equals(grade, one)
             # EXACT, as SUMIF takes "a", "A" and "A*" for one; a blank grade is an empty text.
             for position, name in enumerate(names, start=1):
@@ -221,7 +252,7 @@ class Sheets:
                 (state.reached, form), (room, None), (state.price, None), (low, self.amount), (high, self.amount),
             )  # fmt: skip
             for column, (value, its) in enumerate(cells):
-                self.cell(sheet, row, column, value, its)
+                self.cell(sheet, row, column, value, its, header[column])
         if states:
             sheet.autofilter(0, 0, len(states), len(header) - 1)
         for below, text in enumerate(_ABOUT_PRICES, start=row + 2):

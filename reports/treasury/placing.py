@@ -12,12 +12,13 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lendplan.data.findings import Finding
+from lendplan.data.findings import Finding, shown
 from lendplan.reports.folder import explained, staging_name, sweep_files
 from lendplan.reports.treasury.target import WorkbookError
 
@@ -59,7 +60,38 @@ def fingerprint(path: Path) -> Fingerprint | None:
 def open_elsewhere(path: Path) -> Path | None:
     """Return the file by which another program shows that it has a workbook open; None where there is none."""
     locks = (path.with_name(f"~${path.name}"), path.with_name(f".~lock.{path.name}#"))
-    return next((lock for lock in locks if lock.exists() or lock.is_symlink()), None)
+    return next((lock for lock in locks if os.path.lexists(lock)), None)
+
+
+def refuse_irregular(final: Path, instead: str = _OPTION) -> None:
+    """Refuse a path at which no workbook can stand: a folder, a device, a pipe, a name that is too long.
+
+    Parameters
+    ----------
+    final
+        The workbook; nothing need stand there.
+    instead
+        What the user is told to name.
+
+    Raises
+    ------
+    WorkbookError
+    """
+    try:
+        mode = final.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return  # nothing stands there; of the folder above it others speak
+    except OSError as error:
+        raise not_written(final, error, instead) from error
+    except ValueError as error:
+        raise WorkbookError(
+            Finding(f"can be no name of a file ({error}); name {instead}", file=shown(final))
+        ) from error
+    if stat.S_ISDIR(mode):
+        raise WorkbookError(Finding("is a folder; name a file", file=str(final)))
+    if not stat.S_ISREG(mode):
+        message = f"is a device, a pipe or the like, and no file; name {instead}"
+        raise WorkbookError(Finding(message, file=str(final)))
 
 
 def refuse_open(final: Path) -> None:

@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,13 @@ def test_the_room_starts_without_heavy_readers():
         "sys.exit('scipy' in sys.modules or 'python_calamine' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_hash_of_what_has_no_end_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(InputError, match="is no regular file"):
+            sha256_of(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        sha256_of(tmp_path / ("n" * 300))

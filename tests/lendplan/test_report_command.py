@@ -112,10 +112,15 @@ def test_the_points_of_a_sweep(work: Workspace) -> None:
         ("sweep.objective.revenue_weight=[0, 0.4, 0.55, 1]", 2),
         ("sweep.limits.reach.at_least=[1, 2, 3]", 1),
         ("sweep.churn_fit=[isotonic, raw]", 1),
-        ("sweep.exclude_grades=[[], [D]]", 0),  # a list is no value to be near to
+        ("sweep.exclude_grades=[[C], [D]]", 1),
+        ('sweep.objective.revenue_weight=["10%", "49%", "90%"]', 1),
+        ("sweep.objective=[{kind: profit}, {kind: weighted, revenue_weight: 0.5}]", 1),
+        ("sweep.churn_as=[{D: A}, {D: B}]", 1),
+        ("sweep.enterprises=[other.csv, book.csv]", 1),
     ],
 )
 def test_a_sweep_opens_at_the_scenario(work: Workspace, sweep: str, opened: int) -> None:
+    (work.folder / "other.csv").write_text(BOOK.replace("0.02", "0.03"), encoding="utf-8")
     work.write(
         SCENARIO.replace("kind: profit", "kind: weighted, revenue_weight: 0.5")
         + "churn_as: {D: B}\nlimits: [{name: reach, measure: count, at_least: 2}]\n"
@@ -151,6 +156,7 @@ def test_a_swept_table_and_a_moved_folder(work: Workspace) -> None:
     moved = folder.rename(work.folder / "moved")
     report = report_of(moved)
     assert [point.told.enterprises.rows for point in report.points if point.told] == [6, 1]
+    assert "enterprises of the point shown first" in report.facts
 
 
 def test_the_page_and_the_figures(work: Workspace) -> None:
@@ -303,6 +309,55 @@ def test_a_library_that_is_missing_is_named(
         monkeypatch.setitem(sys.modules, name, None)
     said = refused(work, "report", folder, "--html", work.folder / "r.html", code=3)
     assert "pip install 'lendplan[report]'" in said
+
+
+@pytest.mark.parametrize("kind", ["fifo", "dangling link", "long name"])
+def test_what_is_no_file_is_not_replaced(work: Workspace, kind: str) -> None:
+    folder = made(work)
+    page = work.folder / ("n" * 300 + ".html" if kind == "long name" else "page.html")
+    if kind == "fifo":
+        os.mkfifo(page)
+    elif kind == "dangling link":
+        page.symlink_to(work.folder / "nowhere")
+    ran = work.run("report", folder, "--html", page)
+    assert ran.code == 8, ran.err
+    assert kind != "fifo" or page.is_fifo()
+    assert kind != "dangling link" or page.is_symlink()
+
+
+def test_a_figure_of_somebody_is_not_replaced(work: Workspace) -> None:
+    folder, figures = made(work), work.folder / "figures"
+    figures.mkdir()
+    (figures / "churn.svg").write_text("<svg>theirs</svg>", encoding="utf-8")
+    said = refused(work, "report", folder, "--figures", figures, code=8)
+    assert "no figure of an earlier report" in said
+    (figures / "notes.txt").write_text("theirs", encoding="utf-8")
+    assert "choose another with --figures" in refused(work, "report", folder, "--figures", figures, code=8)
+
+
+def test_large_values_keep_their_digits(work: Workspace) -> None:
+    report = report_of(made(work, "sweep.budget.total=[140, 140.001]"))
+    assert [point.label for point in report.points] == ["total 140", "total 140.001"]
+
+
+def test_points_of_two_units_are_refused(work: Workspace) -> None:
+    folder = made(work, "sweep.unit=[1, 10]")
+    assert "takes points of one unit" in refused(
+        work, "report", folder, "--html", work.folder / "r.html", code=3
+    )
+
+
+def test_hostile_manifests(work: Workspace) -> None:
+    folder = made(work, SWEEP)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    page = work.folder / "r.html"
+    for points in (5, [{}], [{"values": {}, "status": "optimal", "folder": "points/none"}] * 3):
+        path.write_text(json.dumps({**manifest, "points": points}), encoding="utf-8")
+        refused(work, "report", folder, "--html", page, code=3)
+        assert work.run("verify", folder).code == 3
+    path.write_text(json.dumps({**manifest, "overrides": 5}), encoding="utf-8")
+    assert work.run("report", folder, "--html", page).code == 0
 
 
 def test_scenario_text(work: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import signal
 import subprocess
@@ -11,11 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from workspace import FREE_BOOK, SCENARIO, Workspace, ran, snapshot, started
+import yaml
+from workspace import BOOK, CHURN, FREE_BOOK, PROFIT, SCENARIO, Workspace, ran, snapshot, started
 
 import lendplan
+from lendplan.budgetcurve import budget_curve
+from lendplan.certify.plan import verify
 from lendplan.errors import OutputError
+from lendplan.frontier import frontier
 from lendplan.sweep import pool as sweep_pool
 from lendplan.sweep import work as sweep_work
 from lendplan.sweep.place import Place
@@ -281,6 +287,76 @@ def test_two_runs_at_once_do_not_share_a_folder(work: Workspace) -> None:
     assert ended.code == 8
     assert "another run sweeps into" in ended.err
     assert work.optimize().code == 0
+
+
+def test_a_run_that_is_refused_leaves_the_folder_of_the_other(work: Workspace) -> None:
+    with Place(work.plan).held():
+        for _ in range(2):
+            with pytest.raises(OutputError, match="another run sweeps into"), Place(work.plan).held():
+                pytest.fail("two runs hold one folder")
+            assert (work.plan.parent / ".scenario.points" / "lock").exists()
+    assert not work.plan.parent.exists()
+
+
+def test_a_lock_that_cannot_be_made_ends_the_run(work: Workspace) -> None:
+    folder = work.plan.parent / ".scenario.points"
+    folder.mkdir(parents=True)
+    (folder / "lock").symlink_to(work.folder / "nowhere" / "lock")
+    with pytest.raises(OutputError, match="could not be written"), Place(work.plan).held():
+        pytest.fail("nothing is held")
+
+
+@pytest.mark.parametrize("name", [".scenario.points", "points"])
+def test_a_disk_that_is_full_from_the_start_leaves_nothing(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    work.write(SCENARIO + BUDGETS)
+    before = snapshot(work.folder)
+    real = Path.mkdir
+
+    def full(self: Path, *arguments: Any, **options: Any) -> None:
+        if self.name == name:
+            raise OSError(28, "No space left on device")
+        real(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    ended = work.optimize()
+    assert ended.code == 8
+    assert "the disk is full" in ended.err
+    monkeypatch.undo()
+    assert snapshot(work.folder) == before
+
+
+def of_frames(**more: Any) -> lendplan.Scenario:
+    """The scenario by hand, of frames."""
+    book = pd.read_csv(io.StringIO(BOOK))
+    churn = pd.read_csv(io.StringIO(CHURN))
+    said = {key: one for key, one in yaml.safe_load(SCENARIO).items() if key not in ("enterprises", "churn")}
+    return lendplan.from_frames(book, churn=churn, **said, **more)
+
+
+def test_points_of_frames_are_written_with_their_tables(tmp_path: Path) -> None:
+    """By hand: with 150 the profit is 7.95; with 50 E6 has 10 and E3 40."""
+    for _ in range(2):  # the second run takes the points over from the first
+        found = sweep(of_frames(sweep={"budget.total": [50, 150]}), tmp_path / "swept")
+        assert [row["status"] for row in found.rows] == ["optimal", "optimal"]
+        assert found.rows[1]["objective"] == pytest.approx(PROFIT)
+        for point in ("0001", "0002"):
+            folder = tmp_path / "swept" / "points" / point
+            assert (folder / "inputs" / "enterprises.csv").is_file()
+            assert verify(folder).passed
+    assert [entry.name for entry in tmp_path.iterdir()] == ["swept"]
+
+
+def test_a_frontier_of_frames_is_written_with_its_tables(tmp_path: Path) -> None:
+    assert frontier(of_frames(frontier={"points": 3}), tmp_path / "frontier").swept.code == 0
+    assert all(verify(folder).passed for folder in (tmp_path / "frontier" / "points").iterdir())
+
+
+def test_a_budget_curve_of_frames_is_written_with_its_tables(tmp_path: Path) -> None:
+    curve = budget_curve(of_frames(), [50.0, 150.0], tmp_path / "curve")
+    assert [row["status"] for row in curve.rows] == ["optimal", "optimal"]
+    assert all(verify(folder).passed for folder in (tmp_path / "curve" / "points").iterdir())
 
 
 def test_a_disk_that_is_full_ends_the_sweep_and_keeps_what_is_done(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import python_calamine
 import xlsxwriter
-from workspace import Workspace
+from workspace import SCENARIO, Workspace
 
+import lendplan
+from lendplan.data.findings import InputError
 from lendplan.reports.tables import ALLOCATION_COLUMNS
 from lendplan.scenario.schema import PLAN_COLUMNS
+from lendplan.sweep.tables import flat
+from lendplan.treasury import check_cells
 
 pytest.importorskip("lxml")
 
@@ -118,3 +124,100 @@ def test_what_is_wrong_with_the_block_is_told(work: Workspace, setting: str, sai
 
 def test_every_column_of_a_plan_can_go_into_a_workbook() -> None:
     assert PLAN_COLUMNS == ALLOCATION_COLUMNS
+
+
+WEIGHTED = "objective: {kind: weighted}\n"
+
+
+@pytest.mark.parametrize("objective", ["", WEIGHTED])
+@pytest.mark.parametrize("limit", ["", "by: industry, "])
+def test_every_key_of_the_summary_is_known_before_any_search(
+    work: Workspace, objective: str, limit: str
+) -> None:
+    scenario = SCENARIO.replace("objective: {kind: profit}\n", objective) if objective else SCENARIO
+    retail = f"limits: [{{name: retail, measure: line, {limit}at_most: 60%, of: budget}}]\n"
+    work.write(scenario + retail)
+    assert work.optimize().code == 0
+    keys = [key for key in flat(work.json("summary")) if key != "ranges"]
+    work.write(
+        scenario
+        + retail
+        + BLOCK.replace(
+            "{Summary!B1: revenue, Summary!B2: status}",
+            json.dumps({f"Summary!B{row}": key for row, key in enumerate(keys, start=1)}),
+        )
+    )
+    asked = lendplan.load(work.scenario)
+    check_cells(asked.settings)
+    check_cells(asked.settings, [row.name for row in asked.case.problem.limits])
+    ran = work.optimize()
+    assert ran.code == 0, ran.err
+    cells = [row[1] if len(row) > 1 else "" for row in sheet_of(work.folder / "planned.xlsx", "Summary")]
+    said = flat(work.json("summary"))
+    for key, cell in zip(keys, cells, strict=False):
+        if not key.startswith("seconds."):
+            value = said[key]
+            assert cell == (
+                pytest.approx(value) if isinstance(value, float) else "" if value is None else value
+            )
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("revenu", "revenue"),
+        ("seconds.solved", "seconds.solve"),
+        ("shadow_prices.budgets", "shadow_prices.budget"),
+        ("shadow_prices.one[retail]", ""),
+        ("shadow_price_ranges.budget.form", "shadow_price_ranges.budget.from"),
+        ("shadow_price_ranges.budget", ""),
+        ("ranges.revenue_max", ""),
+    ],
+)
+def test_a_key_that_no_plan_has_is_refused_before_any_search(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, key: str, near: str
+) -> None:
+    monkeypatch.setattr("lendplan.run.solved", lambda *_: pytest.fail("was searched for"))
+    err = work.refused(f"treasury.cells.budget={key}", f"treasury.cells.Summary!B2={key}")
+    assert err.count(f"{key!r} is no key of summary.json") == 2
+    assert not near or f"did you mean {near!r}" in err
+
+
+def test_a_group_that_is_not_there_is_known_with_the_tables(work: Workspace) -> None:
+    with work.scenario.open("a", encoding="utf-8") as file:
+        file.write("limits: [{name: one, by: industry, measure: line, at_most: 60%, of: budget}]\n")
+    asked = lendplan.load(work.scenario, ["treasury.cells.Summary!B2=shadow_prices.one[retial]"])
+    check_cells(asked.settings)
+    with pytest.raises(InputError, match=r"did you mean 'shadow_prices.one\[retail\]'"):
+        check_cells(asked.settings, [row.name for row in asked.case.problem.limits])
+
+
+def test_the_ends_of_a_range_are_amounts_in_the_treasurys_unit(work: Workspace) -> None:
+    """By hand: with 150 E1 gets 100 of 100, so that the price holds from 150 on, or to there."""
+    ran = work.optimize(
+        "unit=1000", "treasury.unit=1", "treasury.cells.Summary!B1=shadow_price_ranges.budget.from",
+        "treasury.cells.Summary!B2=shadow_price_ranges.budget.to",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    low, high = work.json("summary")["shadow_price_ranges"]["budget"]
+    summary = sheet_of(work.folder / "planned.xlsx", "Summary")
+    assert [summary[0][1], summary[1][1]] == [
+        pytest.approx(1000 * end) if end is not None else "" for end in (low, high)
+    ]
+
+
+@pytest.mark.parametrize("name", ["p" * 300 + ".xlsx", "q" * 245 + ".xlsx", "pipe.xlsx", "folder.xlsx"])
+def test_a_path_at_which_no_workbook_can_stand(work: Workspace, name: str) -> None:
+    (work.folder / "folder.xlsx").mkdir()
+    os.mkfifo(work.folder / "pipe.xlsx")
+    ran = work.optimize(f"treasury.save_as={work.folder / name}")
+    assert ran.code == 8, ran.err
+    assert name in ran.err
+    assert not work.plan.exists()
+
+
+def test_a_workbook_that_is_a_pipe_is_not_waited_for(work: Workspace) -> None:
+    os.mkfifo(work.folder / "pipe.xlsx")
+    ran = work.optimize(f"treasury.workbook={work.folder / 'pipe.xlsx'}")
+    assert ran.code == 8, ran.err
+    assert "is a device, a pipe or the like" in ran.err

@@ -392,3 +392,25 @@ def test_the_chart_is_seen(work: Workspace) -> None:
     for row in (5, 6):
         assert any(one == pytest.approx(totals[f"B{row}"], rel=1e-9) for one in values)
     assert chart.count("<c:ser>") == 3
+
+
+def test_a_name_that_no_cell_holds_is_cut_and_told(work: Workspace) -> None:
+    plan = solved(work, book=NAMED.replace("企业1", "x" * 40_000))
+    ran = work.run("workbook", plan, "--new", work.folder / "new.xlsx")
+    assert ran.code == 0, ran.err
+    assert "note: sheet 'allocations': a cell of 'name' is cut to 32,767 characters" in ran.err
+    assert cells(work.folder / "new.xlsx", "allocations")["B2"] == "x" * 32_767
+
+
+def test_the_tables_of_a_frontier_beside_are_not_written_over(work: Workspace) -> None:
+    frontier = solved(work, FRONTIER, name="frontier")
+    own = work.folder / "own"
+    own.mkdir()
+    for name in ("scenario.yaml", "book.csv", "churn.csv"):
+        shutil.copy(work.folder / name, own / name)
+    (own / "scenario.yaml").write_text(SCENARIO, encoding="utf-8")
+    assert work.run(own / "scenario.yaml").code == 0
+    link = work.folder / "new.xlsx"
+    link.hardlink_to(work.folder / "book.csv")
+    err = refused(work, own / "plans" / "scenario", "--new", link, "--frontier", frontier, code=8)
+    assert "is an input of the plan" in err

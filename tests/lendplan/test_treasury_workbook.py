@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -336,3 +337,66 @@ def test_a_workbook_that_is_the_book_itself_is_not_written_over(work: Workspace)
     where = f"treasury.save_as={work.folder / 'treasury.xlsx'}"
     assert "is an input of the plan" in refused(work, work.plan, "--set", where, code=8)
     assert work.run("workbook", work.plan).code == 0
+
+
+def test_a_table_of_another_point_is_not_written_over(work: Workspace) -> None:
+    tables = ("a.xlsx", "b.xlsx")
+    for name in tables:
+        with xlsxwriter.Workbook(str(work.folder / name)) as book:
+            sheet = book.add_worksheet("book")
+            for row, line in enumerate(BOOK.splitlines()):
+                sheet.write_row(row, 0, line.split(","), None)
+    sweep = solved(work, "sweep: {enterprises: [a.xlsx, b.xlsx]}\n")
+    for name in tables:
+        for point in ("1", "2"):
+            err = refused(
+                work, sweep, "--point", point, "--set", f"treasury.save_as={work.folder / name}", code=8
+            )
+            assert "is an input of the plan" in err
+            assert "is an input of the plan" in refused(
+                work, sweep, "--point", point, "--new", work.folder / name, code=8
+            )
+    assert work.run("workbook", sweep, "--point", "2").code == 0
+
+
+def test_a_lone_point_has_no_block(work: Workspace) -> None:
+    sweep = solved(work, "sweep: {budget.total: [50, 150]}\n")
+    alone = work.folder / "alone"
+    shutil.copytree(sweep / "points" / "0001", alone)
+    err = refused(work, alone, "--set", "treasury.save_as=x.xlsx", code=3)
+    assert "the scenario has no `treasury` block" in err
+    assert "is required and missing" not in err
+    whole = [
+        word
+        for key, value in (
+            ("workbook", work.folder / "treasury.xlsx"),
+            ("save_as", work.folder / "x.xlsx"),
+            ("sheet", "Allocation"),
+            ("key", "Enterprise"),
+            ("write.Line", "line"),
+        )
+        for word in ("--set", f"treasury.{key}={value}")
+    ]
+    ran = work.run("workbook", alone, *whole)
+    assert ran.code == 0, ran.err
+
+
+def test_the_record_names_whole_paths(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = solved(work)
+    monkeypatch.chdir(plan.parent)
+    ran = work.run("workbook", plan.name, "--json")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["plan"] == str(plan)
+
+
+@pytest.mark.parametrize("option", ["--new", "--set"])
+@pytest.mark.parametrize("name", ["p" * 300 + ".xlsx", "q" * 245 + ".xlsx", "pipe.xlsx", "folder.xlsx"])
+def test_no_workbook_can_stand_there(work: Workspace, option: str, name: str) -> None:
+    plan = solved(work)
+    (work.folder / "folder.xlsx").mkdir()
+    os.mkfifo(work.folder / "pipe.xlsx")
+    final = work.folder / name
+    ran = work.run("workbook", plan, option, final if option == "--new" else f"treasury.save_as={final}")
+    assert ran.code == 8, ran.err
+    assert name in ran.err
+    assert not [entry.name for entry in work.folder.iterdir() if "lendplan-lock" in entry.name]

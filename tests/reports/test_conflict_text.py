@@ -70,6 +70,13 @@ def test_what_the_time_did_not_allow_is_not_claimed() -> None:
     assert "not alone" not in said
 
 
+def test_limits_that_are_not_proven_to_be_needed_are_not_called_so() -> None:
+    change = LimitChange("losses", 2, "amount", None, 2, alone_proven=False)
+    lines = conflict_lines(Conflict((change,), False, False, needed_proven=False), problem())
+    assert "In conflict (perhaps without some of these: the time ran out):" in lines
+    assert "In conflict:" not in lines
+
+
 def test_all_or_nothing_is_said_where_the_relaxation_is_feasible() -> None:
     change = LimitChange("losses", 2, "amount", 3, 3)
     assert "all-or-nothing" in text(change, relaxed=True)

@@ -144,3 +144,4 @@ def test_a_large_book_that_nothing_can_meet_is_recognised_and_explained(
     assert found.solution is SolutionStatus.INFEASIBLE
     assert found.conflict is not None
     assert {change.name for change in found.conflict.changes} == {"loss budget", "must"}
+    assert found.conflict.needed_proven

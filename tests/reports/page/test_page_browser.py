@@ -130,13 +130,17 @@ def test_the_address_opens_a_point_and_the_browser_goes_back(opened: Open) -> No
     at.await_point(3)
     at.page.evaluate("location.hash = '#point=2'")
     at.await_text("#said", "no plan")
+    notice = at.page.locator("#no-plan")
+    assert notice.is_visible()
+    assert "no plan at point 2, revenue_weight 0.25: the budget and grade C contradict" in notice.inner_text()
     assert at.page.evaluate("document.documentElement.dataset.shown") == "3"
     at.page.go_back()
+    notice.wait_for(state="hidden")
     at.page.go_back()
     at.await_point(4)
     at.page.go_forward()
     at.await_point(3)
-    for nonsense in ("#point=99", "#point=-1", "#point=<b>", "#main", "#points-title"):
+    for nonsense in ("#point=0", "#point=99", "#point=-1", "#point=<b>", "#main", "#points-title"):
         at.page.evaluate(f"location.hash = {nonsense!r}")
         at.page.wait_for_timeout(30)
         assert at.page.evaluate("document.documentElement.dataset.shown") == "3"
@@ -199,6 +203,7 @@ def test_without_scripts_the_plan_stands_in_tables(opened: Open) -> None:
     at = opened(report, java_script_enabled=False)
     text = at.page.locator("main").inner_text()
     assert "The table of enterprises needs a script" in text
+    assert "In the figure each circle" not in text
     assert f"{report.shown.summary['line']:,.2f}" in at.texts("#headline .value")
     assert at.page.locator("#grades-table tbody tr").count() == len(report.shown.grades)
     assert at.page.locator("#limits-table tbody tr").count() == len(report.shown.limits)
@@ -215,6 +220,7 @@ def test_a_browser_that_cannot_unpack_says_so(browser: Any, tmp_path: Any) -> No
     tab.goto(file.as_uri())
     assert "it has no DecompressionStream" in tab.locator("#fault").inner_text()
     assert tab.locator("#headline .value").first.is_visible()
+    assert "its enterprises are in allocations.csv." in tab.locator("#fault").inner_text()
     tab.close()
 
 

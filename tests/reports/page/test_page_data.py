@@ -15,9 +15,13 @@ from toldreports import enterprises, many_report, plan_report, told_at, told_of
 
 from lendplan.data.texts import Texts
 from lendplan.reports.contents import Report
+from lendplan.reports.page import words
 from lendplan.reports.page.columns import coded_texts, digits_for, packed, rounded, unpacked
+from lendplan.reports.page.headlines import digits_of
 from lendplan.reports.page.page import page
-from lendplan.reports.page.sections import PageError, environment
+from lendplan.reports.page.sections import PageError, cards, environment
+from lendplan.reports.page.texts import clean
+from lendplan.reports.tables import LimitState
 
 AMPLE = 10**9
 
@@ -111,14 +115,14 @@ def test_the_gain_of_a_limit_is_told_in_words(weighted: bool) -> None:
     report = plan_report(enterprises(40), weighted=weighted)
     text = html_text.unescape(page(report))
     if weighted:
-        assert "one more unit allowed adds 0.0005 to the objective" in text
+        assert "one more unit allowed adds at most 0.0005 to the objective" in text
         assert "The objective is weighted and has no unit" in text
         assert "Objective, no unit" in text
     else:
-        assert "one more unit allowed earns 0.02257 a year (2.26 % of it)" in text
+        assert "one more unit allowed earns at most 0.02257 a year (2.26 % of it)" in text
         assert "has no unit" not in text
     share = 0.0031 * 0.01 * report.shown.summary["line"]
-    assert f"one percentage point less asked for {'adds' if weighted else 'earns'} {share:.4g}" in text
+    assert f"one percentage point less asked for {'adds' if weighted else 'earns'} about {share:.4g}" in text
     assert "60 to 2,165" in text
 
 
@@ -126,9 +130,21 @@ def test_the_gain_of_a_limit_is_told_in_words(weighted: bool) -> None:
     ("change", "sentence"),
     [
         ({}, "No plan is better."),
-        ({"gap": 0.0123}, "No plan is better by more than 1.2 %."),
-        ({"status": "feasible", "gap": 0.05}, "a plan better by up to 5 % may exist."),
-        ({"gap": None, "certified_gap": 0.02}, "No plan is proven to be better by more than 2 %."),
+        ({"objective": 0.2965, "bound": 0.3024, "gap": 0.0059}, "No plan is better by more than 1.99 %."),
+        ({"status": "feasible", "objective": 10, "bound": 10.5}, "a plan better by up to 5 % may exist."),
+        (
+            {"status": "feasible", "objective": 0.0, "bound": 0.5},
+            "better by up to 0.5 in the objective may exist.",
+        ),
+        (
+            {"gap": None, "bound": None, "objective": 10, "certified_bound": 11.70001},
+            "It is the best that its two stages can do, within the gap asked for. A joint plan is worth at most "
+            "11.71, at most 17.1 % more than this one.",
+        ),
+        (
+            {"status": "feasible", "gap": None, "bound": None, "objective": 10, "certified_bound": 10},
+            "9.64. A joint plan is worth at most 10, no more than this one.",
+        ),
         ({"gap": None, "certified_gap": None, "bound": None, "certified_bound": None}, "Nothing is proven"),
         ({"funded": 0, "average_rate": None}, "None of 34 eligible enterprises gets a loan."),
         ({"status": "infeasible"}, "This allocation breaks a limit."),
@@ -172,3 +188,99 @@ def test_without_jinja_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(PageError, match=r"pip install 'lendplan\[report\]'"):
         page(plan_report(enterprises(3)), [])
+
+
+def with_summary(report: Report, **change: Any) -> Report:
+    told = replace(report.shown, summary={**report.shown.summary, **change})
+    return replace(report, points=[replace(report.points[0], told=told)])
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        ({}, "proven; no plan has more"),
+        ({"objective": 512.341, "bound": 512.351}, "proven; no plan has more than 512.4"),
+        ({"status": "feasible", "objective": 9999.6, "bound": 9999.7}, "not proven; no plan has more than 10,000"),
+        ({"bound": None, "certified_bound": 600.01},
+         "the best of its two stages, within the gap asked for; a joint plan is worth at most 600.1"),
+        ({"bound": None, "certified_bound": None, "status": "feasible"}, "not proven; no bound is known"),
+        ({"status": "infeasible", "objective": 9, "bound": 8}, "breaks a limit; no plan has more than 8"),
+    ],
+)  # fmt: skip
+def test_the_note_of_the_objective(change: dict[str, Any], note: str) -> None:
+    card = cards(with_summary(plan_report(enterprises(20)), **change).shown)[-1]
+    assert card.note == note
+    assert "e+" not in card.value
+
+
+def test_a_price_that_ends_within_a_unit_says_where() -> None:
+    told = plan_report(enterprises(20), weighted=True).shown
+    ceiling = LimitState("c", "line", 1, 3.0, 3.0, "amount", 0.0079, True, 3.0)
+    floor = replace(ceiling, sense=-1)
+    for state, ends, text in (
+        (ceiling, (1.0, 3.01), "one more unit allowed adds at most 0.0079 to the objective; less above 3.01"),
+        (ceiling, (1.0, 3.001), "at most 0.0079 to the objective; less above 3.001"),
+        (ceiling, (1.0, 4.0), "one more unit allowed adds at most 0.0079 to the objective"),
+        (floor, (2.5, None), "one unit less asked for adds at most 0.0079 to the objective; less below 2.5"),
+        (replace(ceiling, unit="rate"), (None, 0.25), "to the objective; less after the first 0.25"),
+    ):
+        assert words.worth(state, replace(told, price_ranges={"c": ends})).endswith(text)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_prices_of_two_stages_promise_nothing(weighted: bool) -> None:
+    report = with_summary(plan_report(enterprises(20), weighted=weighted), bound=None, gap=None)
+    text = html_text.unescape(page(report, []))
+    assert "they do not bound what the two stages of this plan would gain" in text
+    price = "0.0005<" if weighted else "0.02257 a year (2.26 % of it)<"
+    assert f"one more unit allowed: a price of {price}" in text
+    assert "adds at most" not in text
+    assert "earns at most" not in text
+
+
+def test_objectives_of_several_scales_are_said_not_to_compare() -> None:
+    report = many_report(3, 20)
+    assert "since revenue has another weight in each; compare revenue and expected loss" in page(report)
+    same = [replace(point, values={"budget.total": at}) for at, point in enumerate(report.points)]
+    assert words.comparable(replace(report, points=same)) == ""
+    told = told_at(report, 2)
+    other = replace(told, summary={**told.summary, "ranges": {**told.summary["ranges"], "risk_max": 90.0}})
+    found = words.comparable(replace(report, points=[*same[:2], replace(same[2], told=other)]))
+    assert "since each is normalised by its own ranges of revenue and risk; compare" in found
+    assert words.comparable(plan_report(enterprises(5), weighted=True)) == ""
+
+
+def test_lines_are_whole_only_where_all_lines_of_all_points_are() -> None:
+    report = many_report(3, 20)
+    assert digits_of(report)["line"] == 0
+    told = told_at(report, 2)
+    line = np.where(told.enterprises.line > 0, told.enterprises.line + 200.0, 0.0)
+    line[np.argmax(line)] += 0.25
+    last = replace(told, enterprises=replace(told.enterprises, line=line))
+    assert (
+        digits_of(replace(report, points=[*report.points[:2], replace(report.points[2], told=last)]))["line"]
+        == 2
+    )
+
+
+def test_spaces_joiners_and_emoji_stay_and_marks_of_direction_go() -> None:
+    for text in (
+        "a\u00a0b", "杭州\u3000科技", "نمی\u200cخواهم", "क्\u200dष", "👩\u200d👩\u200d👧", "❤\ufe0f", "👍🏽",
+        "\U0001f3f4\U000e0067\U000e0062\U000e007f",
+    ):  # fmt: skip
+        assert clean(text) == text
+    for mark in "\u202e\u202a\u2066\u200e\u200f\u200b\ufeff\x00\U000e0041":
+        assert clean(f"a{mark}b") == "a\ufffdb"
+
+
+def test_the_file_of_allocations_is_the_one_that_is_there() -> None:
+    report = plan_report(enterprises(5))
+    assert "They are in allocations.csv." in page(report, [])
+    point = replace(
+        report.points[0], told=replace(report.shown, command="optimize verify 'my plans/points/0003'")
+    )
+    assert words.allocations(replace(report, points=[point])) == "allocations.parquet"
+    for many in (many_report(3, 20), many_report(3, 20, kind="frontier")):
+        text = page(many)
+        assert "allocations.csv" not in text
+        assert '<body data-allocations="allocations.parquet in the point’s folder">' in text

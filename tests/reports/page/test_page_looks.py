@@ -216,3 +216,11 @@ def test_hostile_texts_are_shown_and_do_nothing(opened: Open, texts: Sequence[st
 def test_motion_is_left_out_where_it_is_not_wanted(opened: Open) -> None:
     at = opened(plan_report(enterprises(5)), reduced_motion="reduce")
     assert at.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
+def test_long_names_of_grades_leave_the_figures_in_view(opened: Open) -> None:
+    at = opened(plan_report(enterprises(40, grades=("A" * 190, "B", "C", "D"))))
+    wide = at.page.locator("#grades-table th.label").first.bounding_box()["width"]
+    assert wide < 260
+    short = at.page.locator("#grades-table th.label").nth(1).bounding_box()["height"]
+    assert short < 40

@@ -189,10 +189,57 @@ def test_a_place_that_is_none(final):
 
 
 def test_odd_text_stands_as_it_is(final):
-    odd = ["a\x0bb", "_x000D_", "\u3000中小企业\n", "=1+1", "x" * 40_000]
+    odd = ["a\x0bb", "_x000D_", "\u3000中小企业\n", "=1+1", "x" * 32_767]
     write_new(final, {"enterprise": odd, "line": [1.0] * 5}, {}, [])
     after = cells(final, "allocations")
-    assert [after[f"A{row}"] for row in range(2, 7)] == [*odd[:4], "x" * 32_767]
+    assert [after[f"A{row}"] for row in range(2, 7)] == odd
+
+
+def test_text_that_no_cell_holds_is_cut_and_told(final):
+    said: list[str] = []
+    names, grades = ["x" * 40_000, "short", "y" * 32_768], ["g" * 32_768, "A", "A"]
+    table = {"enterprise": ["E1", "E2", "E3"], "name": names, "grade": grades, "line": [1.0, 2.0, 3.0]}
+    provenance = {"scenario": "z" * 40_000}
+    write_new(final, table, {}, [], provenance=provenance, note=said.append)
+    after = cells(final, "allocations")
+    assert [after[f"B{row}"] for row in range(2, 5)] == ["x" * 32_767, "short", "y" * 32_767]
+    cut = "cut to 32,767 characters, the most that a cell holds"
+    assert said == [
+        f"note: sheet 'allocations': 2 cells of 'name' are {cut}",
+        f"note: sheet 'allocations': a cell of 'grade' is {cut}",
+        f"note: sheet 'totals': a cell of 'grade' is {cut}",
+        f"note: sheet 'lendplan': a cell of 'value' is {cut}",
+    ]
+
+
+def test_an_id_that_no_cell_holds_is_refused(final):
+    with pytest.raises(WorkbookError, match=r"the id 'xxx.* in row 3 of the plan has 32,768 characters"):
+        write_new(final, {"enterprise": ["E1", "x" * 32_768], "line": [1.0, 2.0]}, {}, [])
+    assert not final.exists()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e12])
+def test_totals_tie_out_alike_in_every_unit(final, unit):
+    """10 and 30.5 make 40.5: 41 is no such total, and 40.5 and a ten-millionth of it is."""
+    table = {**TABLE, "line": [10.0 * unit, 0.0, 30.5 * unit], "risk": [unit, 0.0, -unit]}
+    for line, risk, ties in ((41.0, 1e-6, ["NO", "NO"]), (40.5 * (1 + 1e-7), 1e-12, ["yes", "yes"])):
+        write_new(final, table, {"line": line * unit, "risk": risk * unit}, [])
+        after = cells(final, "totals")
+        assert [after["A2"], after["A4"]] == ["line", "risk"]
+        assert [after["E2"], after["E4"]] == ties
+    sheet = part(final, "xl/worksheets/sheet2.xml")
+    where = "allocations!$H$2:$H$4"
+    assert f"MAX(1E-06*ABS(C4),1E-09*MAX(MAX({where}),-MIN({where})))" in sheet
+
+
+def test_a_profit_that_is_next_to_nothing_ties_out(final):
+    table = {**TABLE, "risk": [0.5, 0.0, 1.83]}
+    summary = {"revenue": 2.33, "risk": 2.33}
+    for profit, tied in ((1e-16, "yes"), (1e-6, "NO")):
+        write_new(final, table, {**summary, "profit": profit}, [])
+        after = cells(final, "totals")
+        row = next(row for row in range(2, 8) if after[f"A{row}"] == "profit")
+        assert after[f"E{row}"] == tied
 
 
 def test_a_disk_that_fails(final, monkeypatch):

@@ -23,7 +23,7 @@ from lendplan.models.measures import Floats, Indices, Objective
 from lendplan.models.problem import Problem, concatenated, reordered
 from lendplan.models.tally import Tally, tallied, tally
 from lendplan.solvers import lagrangian
-from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, answer, combined, least
+from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, combined, least
 from lendplan.solvers.result import Options, Result
 from lendplan.solvers.rowtable import RowTable, Value
 
@@ -113,8 +113,7 @@ class ClusterBook:
 
     def evaluate(self, prices: Floats, value: Value) -> Evaluation:
         """Return D(λ) and what the choices behind it use; as :meth:`Lagrangian.evaluate`."""
-        parts = [row for rows in self.ask(_answers, prices, value) for row in rows]
-        return combined(parts, prices, value, self.amount)
+        return combined(np.concatenate(self.ask(_answers, prices, value)), prices, value, self.amount)
 
     def closest(
         self, prices: Floats, value: Value, most: int, *, lending: bool = False
@@ -207,10 +206,8 @@ def stand(make: Callable[[], Share], block: int) -> Standing:
     return Standing(share, Lagrangian(share.problem, block=block))
 
 
-def _answers(standing: Standing, prices: Floats, value: Value) -> list[Floats]:
-    book = standing.blocks
-    worth = book.table.worth(prices, value)
-    return [answer(block, worth, book.table) for block in book.blocks]
+def _answers(standing: Standing, prices: Floats, value: Value) -> Floats:
+    return standing.blocks.answers(prices, value)
 
 
 def _closest(

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lendplan.models.measures import Floats, Indices
-from lendplan.models.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -93,31 +92,6 @@ def _chain(rate: Indices, x: Floats, y: Floats) -> Chain:
     # Rounding may leave two crossings the wrong way round by an ulp; a search needs them in order.
     until = np.maximum.accumulate(-np.diff(y[at]) / np.diff(x[at]))
     return Chain(rate[at], until)
-
-
-@dataclass(frozen=True)
-class Envelopes:
-    """All envelopes of a problem, and which one each enterprise has."""
-
-    kinds: tuple[Envelope, ...]
-    of: NDArray[np.int32]  # (rows,)
-
-
-def envelopes(problem: Problem, rows: slice) -> Envelopes:
-    """Build the envelopes of some rows of a problem, one for each curve and range of rates that occurs."""
-    m = len(problem.rates)
-    key = (problem.curve[rows].astype(np.int64) * m + problem.first_rate[rows]) * m + problem.last_rate[rows]
-    present, of = compact(key, len(problem.retention) * m * m)
-    kinds = tuple(
-        envelope(
-            problem.exposure_table[code // (m * m)],
-            problem.interest_table[code // (m * m)],
-            int(code // m % m),
-            int(code % m),
-        )
-        for code in present.tolist()
-    )
-    return Envelopes(kinds, of)
 
 
 def compact(key: Indices, upper: int) -> tuple[Indices, NDArray[np.int32]]:

@@ -20,7 +20,7 @@ blocks spread over machines.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,8 +31,9 @@ from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem, reordered
 from lendplan.models.sums import BLOCK
 from lendplan.models.tally import Tally, tally_of
-from lendplan.solvers.blocks import Block
+from lendplan.solvers.blocks import BEST, block_of
 from lendplan.solvers.rowtable import MEASURE, RowTable, Value
+from lendplan.solvers.stretch import stretch
 
 _ROUNDING = 16 * np.finfo(np.float64).eps
 
@@ -138,7 +139,7 @@ class Lagrangian:
         self.block = step = BLOCK if block is None else block
         self._pool = ThreadPoolExecutor(threads) if threads > 1 and problem.size > step else None
         spans = [slice(start, min(start + step, problem.size)) for start in range(0, problem.size, step)]
-        self.blocks = list(self._each(lambda span: Block(problem, span, self.table), spans))
+        self.blocks = list(self._each(lambda span: block_of(stretch(problem, span, self.table)), spans))
 
     @property
     def size(self) -> int:
@@ -156,9 +157,19 @@ class Lagrangian:
         prices : shape (rows,), d objective / d right side: ≥ 0 for at_most, ≤ 0 for at_least
         value : what is maximised
         """
+        return combined(self.answers(prices, value), prices, value, self.amount)
+
+    def answers(self, prices: Floats, value: Value) -> Floats:
+        """Return each block's part of D, of each row, of revenue and of risk, (blocks, 1 + rows + 2)."""
         worth = self.table.worth(prices, value)
-        parts = list(self._each(lambda block: answer(block, worth, self.table), self.blocks))
-        return combined(parts, prices, value, self.amount)
+        answers = list(self._each(lambda block: block.answer(worth), self.blocks))
+        if not answers:  # nobody is eligible
+            return np.zeros((0, len(self.amount) + 3))
+        tables = np.stack(answers)
+        whole = tables[:, 0]
+        return np.column_stack(
+            [whole[:, BEST], self.table.used(tables), whole[:, MEASURE["revenue"]], whole[:, MEASURE["risk"]]]
+        )
 
     def closeness(self, prices: Floats, value: Value, *, lending: bool = False) -> Floats:
         """Return by how much each enterprise's best choice beats its second best, (n,)."""
@@ -200,9 +211,8 @@ class Lagrangian:
         worth = self.table.worth(prices, value)
         rate, line = np.empty(self.size, dtype=np.int64), np.empty(self.size)
         found = self._each(lambda block: block.choose(worth), self.blocks)
-        for block, chosen in zip(self.blocks, found, strict=True):
-            rate[block.at] = np.where(chosen.line > 0, chosen.rate, -1)
-            line[block.at] = chosen.line
+        for block, (rates, lines) in zip(self.blocks, found, strict=True):
+            rate[block.at], line[block.at] = rates, lines
         return rate, line
 
     def spread(self, plan: Settlement) -> tuple[Indices, Floats]:
@@ -235,23 +245,17 @@ def least(values: Floats, most: int, positions: Indices | None = None) -> tuple[
     return place if positions is None else positions[place], beyond
 
 
-def answer(block: Block, worth: Floats, table: RowTable) -> Floats:
-    """Return a block's part of D, of each row, of revenue and of risk, (1 + rows + 2,)."""
-    chosen = block.choose(worth)
-    by_slot = block.by_slot(block.measured(chosen), table.slots)
-    revenue, risk = by_slot[0, MEASURE["revenue"]], by_slot[0, MEASURE["risk"]]
-    return np.concatenate([[chosen.best.sum()], table.used(by_slot), [revenue, risk]])
-
-
-def combined(parts: Sequence[Floats], prices: Floats, value: Value, amount: Floats) -> Evaluation:
+def combined(parts: Floats, prices: Floats, value: Value, amount: Floats) -> Evaluation:
     """Add up the answers of all blocks, exactly, so that their order does not matter.
 
     The bound holds although each block's sum is rounded: a few units in the last place of all that is added and taken
     off again are put on top. Beside it, prices so large that they leave nothing but rounding are never the best.
+
+    Parameters
+    ----------
+    parts : shape (blocks, 1 + rows + 2), as :meth:`Lagrangian.answers` gives them
     """
-    if not parts:  # nobody is eligible
-        parts = [np.zeros(len(amount) + 3)]
-    sums = np.array([math.fsum(column) for column in zip(*(part.tolist() for part in parts), strict=True)])
+    sums = np.array([math.fsum(column) for column in parts.T.tolist()])
     gross = abs(sums[0]) + float(np.abs(prices) @ np.abs(sums[1:-2]))
     bound = math.fsum([value.constant, sums[0], *(prices * amount).tolist(), _ROUNDING * gross])
     return Evaluation(prices, bound, sums[1:-2], float(sums[-2]), float(sums[-1]))

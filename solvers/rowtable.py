@@ -73,7 +73,8 @@ class RowTable:
             if row.share is not None:
                 entries.append((r, 0, MEASURE[row.measure], -row.share))
         row_, slot_, measure_, factor_ = zip(*entries, strict=True)
-        self._row, self._at = np.array(row_), np.array(slot_) * len(MEASURES) + np.array(measure_)
+        self._row, self._slot, self._measure = np.array(row_), np.array(slot_), np.array(measure_)
+        self._starts = np.flatnonzero(np.diff(self._row, prepend=-1))  # the entries of a row stand together
         self._factor = np.array(factor_)
         self.needed = tuple(sorted(set(measure_) | {MEASURE["revenue"], MEASURE["risk"]}))
 
@@ -93,21 +94,21 @@ class RowTable:
 
     def worth(self, prices: Floats, value: Value) -> Floats:
         """Return what a unit of each measure is worth in each slot, (slots + 1, measures)."""
-        flat = np.bincount(
-            self._at, weights=-prices[self._row] * self._factor, minlength=(self.slots + 1) * len(MEASURES)
-        )
+        place = self._slot * len(MEASURES) + self._measure
+        priced = -prices[self._row] * self._factor
+        flat = np.bincount(place, weights=priced, minlength=(self.slots + 1) * len(MEASURES))
         table = np.asarray(flat, dtype=np.float64).reshape(self.slots + 1, len(MEASURES))
         table[0, MEASURE["revenue"]] += value.revenue
         table[0, MEASURE["risk"]] += value.risk
         return table
 
-    def used(self, table: Floats) -> Floats:
-        """Return each row's left side from the measures by slot, (slots + 1, measures) → (rows,).
+    def used(self, tables: Floats) -> Floats:
+        """Return each row's left side from the measures by slot, (blocks, slots + 1, measures …) → (blocks, rows).
 
         What is left of terms that cancel but for rounding is 0: where everybody pays the average rate that is allowed,
         nothing is used of that limit, and a price made from what is used would be without measure.
         """
-        terms = table.reshape(-1)[self._at] * self._factor
-        used = np.bincount(self._row, weights=terms, minlength=len(self.names))
-        gross = np.bincount(self._row, weights=np.abs(terms), minlength=len(self.names))
+        terms = tables[:, self._slot, self._measure] * self._factor
+        used = np.add.reduceat(terms, self._starts, axis=1)
+        gross = np.add.reduceat(np.abs(terms), self._starts, axis=1)
         return np.where(np.abs(used) <= _ROUNDING * gross, 0.0, used)

@@ -7,7 +7,9 @@ import pytest
 from books import random_book
 
 from lendplan.models.measures import Floats
-from lendplan.solvers.envelopes import Envelope, compact, envelope, envelopes
+from lendplan.solvers.envelopes import Envelope, compact, envelope
+from lendplan.solvers.rowtable import RowTable
+from lendplan.solvers.stretch import stretch
 
 
 def directions(draw: np.random.Generator, count: int = 400) -> tuple[Floats, Floats]:
@@ -111,13 +113,15 @@ def test_at_a_crossing_the_rate_of_larger_exposure_is_chosen() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_everybody_has_the_envelope_of_his_curve_and_rates(seed: int) -> None:
     problem = random_book(seed, 25, 6)
-    made = envelopes(problem, slice(3, 20))
-    assert len(made.of) == 17
+    made = stretch(problem, slice(3, 20), RowTable(problem))
+    assert sorted(made.at.tolist()) == list(range(3, 20))
     b, c = directions(np.random.default_rng(seed), 50)
-    for place, i in enumerate(range(3, 20)):
-        x, y = problem.exposure_table[problem.curve[i]], problem.interest_table[problem.curve[i]]
-        kind = made.kinds[made.of[place]]
-        assert_best(kind, x, y, int(problem.first_rate[i]), int(problem.last_rate[i]), b, c)
+    for group in made.groups:
+        for i in made.at[group.rows].tolist():
+            x, y = problem.exposure_table[problem.curve[i]], problem.interest_table[problem.curve[i]]
+            assert group.envelope is not None
+            assert_best(group.envelope, x, y, int(problem.first_rate[i]), int(problem.last_rate[i]), b, c)
+    assert sum(group.rows.stop - group.rows.start for group in made.groups) == 17
 
 
 @pytest.mark.parametrize("upper", [10, 1 << 20])

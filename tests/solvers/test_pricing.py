@@ -11,7 +11,7 @@ from searched import Priced, everything
 
 from lendplan.models.measures import Floats, Objective, Ranges
 from lendplan.models.problem import Members, Problem, Row
-from lendplan.solvers import blocks, pricing
+from lendplan.solvers import pricing, stretch
 from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, least
 from lendplan.solvers.rowtable import Value, value_of
 
@@ -134,7 +134,7 @@ def test_neither_blocks_nor_envelopes_change_a_choice(
         whole.choices(prices, value),
         whole.closeness(prices, value, lending=True),
     )
-    monkeypatch.setattr(blocks, "_FEW", few)
+    monkeypatch.setattr(stretch, "_FEW", few)
     monkeypatch.setattr(pricing, "BLOCK", block)
     cut = Lagrangian(problem)
     assert len(cut.blocks) == -(-200 // block)
@@ -150,8 +150,7 @@ def test_the_order_of_the_parts_does_not_matter() -> None:
     problem = book(5, 200)
     prices, value = some_prices(problem, 5), value_of(problem)
     whole = Lagrangian(problem, block=9)
-    parts = [pricing.answer(block, whole.table.worth(prices, value), whole.table) for block in whole.blocks]
-    turned = pricing.combined(parts[::-1], prices, value, whole.amount)
+    turned = pricing.combined(whole.answers(prices, value)[::-1], prices, value, whole.amount)
     assert_same_to_the_bit(turned, whole.evaluate(prices, value))
 
 

@@ -194,7 +194,7 @@ class PartitionedPlan(Plan):
         result, prices, book = self.result, dict(self.result.prices), self.division.book
 
         def look() -> Idle:
-            found: list[Idle] = book.ask_of(self.settlement, idle_part, prices)
+            found: list[Idle] = book.ask_of(self.settlement, idle_part, book.problem.objective, prices)
             return reduce(_with, found)
 
         left = self._budget_left

@@ -44,6 +44,15 @@ class Form:
     def __sub__(self, other: Form) -> Form:
         return self + other * -1.0
 
+    def among(self, rows: slice) -> Form:
+        """Return the form for some of the enterprises."""
+        return Form(
+            *(
+                factor[rows] if isinstance(factor, np.ndarray) else factor
+                for factor in (self.line, self.exposure, self.interest, self.count)
+            )
+        )
+
 
 @dataclass(frozen=True)
 class Economics:

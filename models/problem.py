@@ -42,6 +42,7 @@ from lendplan.models.measures import (
 from lendplan.models.sums import total
 
 BUDGET = "budget"  # the name of the budget's row
+ALL = slice(None)  # of the enterprises
 MUST = "must"  # the name under which `must: lend` stands beside the limits
 TOLERANCE = 1e-9  # of the right side, at least 1: within it a limit holds
 RESERVED = (BUDGET, MUST)  # no limit may take these names
@@ -118,12 +119,20 @@ class Choice:
 
     def total(self, form: Form) -> Floats:
         """Value a form for each enterprise, shape (n,)."""
-        return (
-            form.line * self.line
-            + form.exposure * self.exposure
-            + form.interest * self.interest
-            + form.count * self.offered
-        )
+        value = np.zeros(len(self.line))
+        for factor, basis in (
+            (form.line, self.line),
+            (form.exposure, self.exposure),
+            (form.interest, self.interest),
+            (form.count, self.offered),
+        ):
+            if isinstance(factor, np.ndarray) or factor != 0.0:
+                value += factor * basis
+        return value
+
+    def among(self, rows: slice) -> Choice:
+        """Return the plan of some of the enterprises."""
+        return Choice(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
 @dataclass(frozen=True)
@@ -235,8 +244,12 @@ class Problem:
         )
         return per_line, np.array(pick(form.count))
 
-    def choice(self, rate: Indices, line: Floats) -> Choice:
-        """Return the plan that offers ``rate`` (a position, −1 for none) and ``line``; shapes (n,)."""
+    def choice(self, rate: Indices, line: Floats, rows: slice = ALL) -> Choice:
+        """Return the plan that offers ``rate`` (a position, −1 for none) and ``line``; shapes (n,).
+
+        Where ``rows`` are given, n are those enterprises.
+        """
+        curve = self.curve[rows]
         offered = rate >= 0
         at = np.where(offered, rate, 0)
         granted = np.where(offered, line, 0.0)
@@ -244,8 +257,8 @@ class Problem:
             offered=offered,
             line=granted,
             rate=np.where(offered, self.rates[at], np.nan),
-            exposure=granted * self.exposure_table[self.curve, at],
-            interest=granted * self.interest_table[self.curve, at],
+            exposure=granted * self.exposure_table[curve, at],
+            interest=granted * self.interest_table[curve, at],
         )
 
     def replaced(self, **changes: Any) -> Problem:

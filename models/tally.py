@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lendplan.models import sums
-from lendplan.models.measures import MEASURES, Floats, MeasureName
+from lendplan.models.measures import MEASURES, Floats, Indices, MeasureName
 from lendplan.models.problem import TOLERANCE, Choice, Problem
 
 _HEAD = len(MEASURES) + 1  # then two numbers a row
@@ -49,25 +49,35 @@ class Tally:
         return [row.name for row, held in zip(problem.rows, holds.tolist(), strict=True) if not held]
 
 
-def tallied(problem: Problem, choice: Choice, block: int | None = None) -> list[Floats]:
-    """Return the sums of each block of enterprises, (measures + 1 + 2 × rows,) each, for `tally` to add up."""
+def spans(size: int, block: int | None = None) -> list[slice]:
+    """Return the blocks of a book, ``BLOCK`` enterprises each unless given."""
     step = sums.BLOCK if block is None else block
-    spans = [slice(start, start + step) for start in range(0, problem.size, step)]
-    found = [np.zeros(_HEAD + 2 * len(problem.rows)) for _ in spans]
-    parts: dict[MeasureName, Floats] = {}
-    for at, name in enumerate(MEASURES):
-        parts[name] = choice.total(problem.measures[name])
-        for one, sum_ in zip(found, sums.by_block(parts[name], step), strict=True):
-            one[at] = sum_
-    forgotten = problem.must_lend & ~choice.offered
-    for one, span in zip(found, spans, strict=True):
-        one[_HEAD - 1] = forgotten[span].sum()
-        one[_HEAD:] = _sides(problem, parts, span, one)
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
+
+
+def tallied(problem: Problem, choice: Choice, span: slice) -> Floats:
+    """Return the sums of one block of enterprises, (measures + 1 + 2 × rows,), for `tally` to add up.
+
+    Parameters
+    ----------
+    choice : of the block's enterprises
+    span : which they are
+    """
+    found = np.zeros(_HEAD + 2 * len(problem.rows))
+    found[_HEAD - 1] = np.count_nonzero(problem.must_lend[span] & ~choice.offered)
+    if not choice.offered.any():
+        return found
+    parts = {name: choice.total(problem.measures[name].among(span)) for name in MEASURES}
+    found[: len(MEASURES)] = [part.sum() for part in parts.values()]
+    lent = np.flatnonzero(choice.offered)
+    found[_HEAD:] = _sides(problem, {name: part[lent] for name, part in parts.items()}, span, lent, found)
     return found
 
 
-def _sides(problem: Problem, parts: dict[MeasureName, Floats], span: slice, head: Floats) -> Floats:
-    """Return left side and base of each row over some enterprises, one after the other."""
+def _sides(
+    problem: Problem, parts: dict[MeasureName, Floats], span: slice, lent: Indices, head: Floats
+) -> Floats:
+    """Return left side and base of each row over those of a block that are lent to, one after the other."""
     known: dict[tuple[int, MeasureName], Floats] = {}
 
     def inside(at: int, name: MeasureName) -> float:
@@ -77,7 +87,7 @@ def _sides(problem: Problem, parts: dict[MeasureName, Floats], span: slice, head
         key = (id(members.codes), name)
         if key not in known:
             known[key] = np.asarray(
-                np.bincount(members.codes[span] + 1, weights=parts[name][span]), dtype=np.float64
+                np.bincount(members.codes[span][lent] + 1, weights=parts[name]), dtype=np.float64
             )
         groups = known[key]
         return float(groups[members.code + 1]) if members.code + 1 < len(groups) else 0.0
@@ -116,4 +126,4 @@ def tally(problem: Problem, blocks: Iterable[Floats]) -> Tally:
 
 def tally_of(problem: Problem, choice: Choice) -> Tally:
     """Return the sums of a plan of a problem."""
-    return tally(problem, tallied(problem, choice))
+    return tally(problem, [tallied(problem, choice.among(span), span) for span in spans(problem.size)])

@@ -31,12 +31,12 @@ from lendplan.solvers.sparse import from_entries, from_rows, stacked
 TOLERANCE = 1e-11  # relative: D this near to the relaxation's value is the relaxation's value
 _FURTHER, _NEARER = 8.0, 3.0
 _GOOD, _POOR = 0.7, 0.3
-_COLUMNS = 6  # an enterprise
+COLUMNS = 6  # an enterprise
 _CUTS, _FEW_CUTS = 60, 8  # in a larger book, in one of at most
 _FEW = 2000  # enterprises
 _SURE = 1e-9
 _LARGE = 200_000  # enterprises: in a larger book the last digits are left, where a round gains no more than
-_ENOUGH = 1e-9  # of D
+_COUNTS, _COUNTS_OF_GAP = 1e-9, 0.01  # of D, and of the asked gap
 _ABSURD = 1e3  # times what is lent is worth
 _FAR = 100.0  # times the first box: prices that have grown so far may have no bound at all
 
@@ -90,7 +90,7 @@ def relax(
     left: Callable[[], float],
     stage: str,
     width: int | None = None,
-    few: bool = False,
+    columns: int | None = None,
 ) -> Relaxed:
     """Find the exact optimum of the continuous relaxation, from prices that are nearly right.
 
@@ -103,13 +103,14 @@ def relax(
     left : seconds left
     stage : named to the watcher
     width : how many enterprises are left open; by the size of the book unless given
-    few : the bundle's prices are nearly right, so that a few choices an enterprise do although all are open
+    columns : an enterprise, where all are open and the bundle's prices are nearly right; all there are unless given
     """
     sense = book.table.sense
     bundle = list(bundle)
     width = width or 150 + book.size // 1000
-    start = radius
+    start, enough = radius, gain_that_counts(options)
     best = trial = min(bundle, key=lambda at: at.bound)
+    first = best.prices
     floor, mixed = -np.inf, (np.nan, np.nan)
     stop = StopReason.PROVEN
     if _is_absurd(best, value) and _is_hopeless(book, best.prices):
@@ -121,11 +122,11 @@ def relax(
             positions = np.union1d(positions, more)
         bundle = _kept(bundle, best, book.amount, _FEW_CUTS if book.size <= _FEW else _CUTS)
         open_ = opened(book, bundle, value, positions)
-        every = width >= book.size and not few
-        most = open_.core.size * 2 * len(book.problem.rates) if every else _COLUMNS * width
-        columns = _columns(open_.core, [best.prices, trial.prices], value, beyond, most)
+        every = width >= book.size and columns is None
+        most = open_.core.size * 2 * len(book.problem.rates) if every else (columns or COLUMNS) * width
+        choices = _columns(open_.core, [best.prices, trial.prices], value, beyond, most)
         lower, upper = box(best.prices, radius, sense)
-        outcome, totals = _solve(open_, columns, value, book.amount, lower, upper, options, left(), stage)
+        outcome, totals = _solve(open_, choices, value, book.amount, lower, upper, options, left(), stage)
         if outcome.x is None or outcome.row_dual is None:
             stop = outcome.stop
             break
@@ -137,7 +138,7 @@ def relax(
         pressed = ((over > 0) & (upper != 0.0)) | ((under > 0) & (lower != 0.0))
         if not pressed.any() and model > floor:
             floor, mixed = model, totals
-        elif np.any(pressed & (np.abs(prices) > _FAR * start)) and _is_hopeless(book, prices):
+        elif np.any(pressed & (np.abs(prices - first) > _FAR * start)) and _is_hopeless(book, prices):
             return _without_plan(trial, mixed)
         foretold, gained = best.bound - model, best.bound - trial.bound
         if trial.bound - model <= TOLERANCE * _size(trial.bound, value):
@@ -146,7 +147,7 @@ def relax(
                 break
             radius = np.where((prices <= lower) | (prices >= upper), _FURTHER * radius, radius)
             continue
-        if 0 <= gained <= _ENOUGH * abs(best.bound) and book.size > _LARGE:
+        if 0 <= gained <= enough * abs(best.bound) and book.size > _LARGE:
             best = min(best, trial, key=lambda at: at.bound)
             break
         if gained >= _GOOD * foretold:
@@ -193,6 +194,11 @@ def _is_hopeless(book: Book, prices: Floats) -> bool:
     return ray.bound < -_SURE * gross
 
 
+def gain_that_counts(options: Options) -> float:
+    """Return the gain of a large book's bound, relative, below which the next step is left."""
+    return max(_COUNTS, _COUNTS_OF_GAP * options.gap)
+
+
 def rounds_for(size: int) -> int:
     """Return how many rounds pay: where a book is large its prices are right to 1e-8 without the last digits."""
     return max(8, min(100, 2_000_000 // max(1, size)))
@@ -200,25 +206,46 @@ def rounds_for(size: int) -> int:
 
 @dataclass(frozen=True)
 class Columns:
-    """Lending choices: an enterprise, a rate and the least or the largest line; shapes (c,)."""
+    """Choices that are open: to decline, rate −1 and line 0, or a rate and the least or the largest line.
 
-    owner: Indices  # positions in the core
+    A column is a change from an enterprise's base: to decline, where all choices are open (a change is then due where
+    it must be lent to), since nothing is taken off again that was added; else the best choice at the best prices.
+    """
+
+    base_rate: Indices  # (o,)
+    base_line: Floats
+    owner: Indices  # (c,) positions in the core, rising
     rate: Indices
     line: Floats
 
 
 def _columns(core: Problem, prices: list[Floats], value: Value, window: float, most: int) -> Columns:
+    """Return the choices that are worth no more than ``window`` less than the best at one of the prices."""
     n, m = core.size, len(core.rates)
-    penalty = np.full((n, m, 2), np.inf)
+    penalty = np.full((n, 2 * m + 1), np.inf)  # rate by rate the least and the largest line, then to decline
+    base = np.empty(0, dtype=np.int64)
     for at in prices:
-        np.minimum(penalty, penalties(core, at, value)[1], out=penalty)
+        decline, lend = penalties(core, at, value)
+        np.minimum(penalty[:, :-1], lend.reshape(n, 2 * m), out=penalty[:, :-1])
+        np.minimum(penalty[:, -1], decline, out=penalty[:, -1])
+        if at is prices[0]:
+            base = penalty.argmin(axis=1)
+            if most >= penalty.size - n:
+                base = np.full(n, 2 * m)
+    penalty[np.arange(n), base] = np.inf
     flat = penalty.reshape(-1)
     near = np.flatnonzero((flat <= window) & np.isfinite(flat))
     if len(near) > most:
         near = np.sort(near[np.argpartition(flat[near], most)[:most]])
-    owner, rest = np.divmod(near, 2 * m)
-    rate, large = np.divmod(rest, 2)
-    return Columns(owner, rate, np.where(large == 1, core.line_max[owner], core.line_min[owner]))
+    owner, choice = np.divmod(near, 2 * m + 1)
+
+    def rate_and_line(who: Indices, choice: Indices) -> tuple[Indices, Floats]:
+        rate, large = np.divmod(choice, 2)
+        lent = choice < 2 * m
+        line = np.where(large == 1, core.line_max[who], core.line_min[who])
+        return np.where(lent, rate, -1), np.where(lent, line, 0.0)
+
+    return Columns(*rate_and_line(np.arange(n), base), owner, *rate_and_line(owner, choice))
 
 
 def penalties(core: Problem, prices: Floats, value: Value) -> tuple[Floats, Floats]:
@@ -258,35 +285,52 @@ def _solve(
 ) -> tuple[Outcome, tuple[float, float]]:
     """Solve the relaxation over the open choices, prices within a box; return total revenue and risk, too."""
     core, rows = open_.core, len(lower)
+    everybody = np.arange(core.size)
 
-    def valued(form: Form) -> Floats:
-        per_line, per_offer = core.coefficients(form, columns.owner, columns.rate)
-        return per_line * columns.line + per_offer
+    def valued(form: Form, who: Indices, rate: Indices, line: Floats) -> Floats:
+        per_line, per_loan = core.coefficients(form, who, np.maximum(rate, 0))
+        return np.where(rate >= 0, per_line * line + per_loan, 0.0)
+
+    def changed(form: Form) -> tuple[float, Floats]:
+        """Return what the bases come to and by how much each column changes it."""
+        base = valued(form, everybody, columns.base_rate, columns.base_line)
+        return float(base.sum()), valued(form, columns.owner, columns.rate, columns.line) - base[
+            columns.owner
+        ]
 
     count, cuts = len(columns.rate), len(open_.revenue)
     total = count + cuts + 2 * rows
-    use = [np.concatenate([valued(core.row_form(row)), open_.used[r]]) for r, row in enumerate(core.rows)]
+    uses = [changed(core.row_form(row)) for row in core.rows]
+    use = [np.concatenate([change, open_.used[r]]) for r, (_, change) in enumerate(uses)]
     # In any unit of money the slack must not dwarf what is used, nor vanish beside it.
     unit = np.array([np.abs(part).max(initial=0.0) for part in use])
     unit = np.where(unit > 0, unit, 1.0)
     slack = np.concatenate([-np.diag(unit), np.diag(unit)], axis=1)
     limits = [np.concatenate([part, slack[r]]) for r, part in enumerate(use)]
-    owner = np.concatenate([columns.owner, np.full(cuts, core.size)])
-    once = from_entries(owner, np.arange(count + cuts), np.ones(count + cuts), (core.size + 1, total))
-    revenue = np.concatenate([valued(core.measures["revenue"]), open_.revenue])
-    risk = np.concatenate([valued(core.measures["risk"]), open_.risk])
+    # An enterprise with a single change needs no row of its own: the column's bound says that it happens once.
+    several = np.bincount(columns.owner, minlength=core.size)[columns.owner] > 1
+    group, place = np.unique(columns.owner[several], return_inverse=True)
+    at = np.concatenate([np.flatnonzero(several), np.arange(count, count + cuts)])
+    once = from_entries(
+        np.concatenate([place, np.full(cuts, len(group))]), at, np.ones(len(at)), (len(group) + 1, total)
+    )
+    base_revenue, more_revenue = changed(core.measures["revenue"])
+    base_risk, more_risk = changed(core.measures["risk"])
+    revenue, risk = np.append(more_revenue, open_.revenue), np.append(more_risk, open_.risk)
+    right = amount - np.array([base for base, _ in uses])
+    due = (core.must_lend & (columns.base_rate < 0)).astype(np.float64)
     model = ArrayModel(
         cost=np.concatenate([value.revenue * revenue + value.risk * risk, -upper * unit, lower * unit]),
-        lower=np.zeros(total),
-        upper=np.full(total, np.inf),
+        lower=np.concatenate([np.where(several, 0.0, due[columns.owner]), np.zeros(cuts + 2 * rows)]),
+        upper=np.concatenate([np.ones(count), np.full(cuts + 2 * rows, np.inf)]),
         integer=np.zeros(total, dtype=bool),
         matrix=stacked([from_rows(limits, total), once]),
-        row_lower=np.concatenate([amount, core.must_lend.astype(float), [1.0]]),
-        row_upper=np.concatenate([amount, np.ones(core.size + 1)]),
-        offset=value.constant,
+        row_lower=np.concatenate([right, due[group], [1.0]]),
+        row_upper=np.concatenate([right, np.ones(len(group) + 1)]),
+        offset=value.constant + value.revenue * base_revenue + value.risk * base_risk,
     )
     outcome = run(model, options, seconds=seconds, stage=stage, exact=True)
     if outcome.x is None:
         return outcome, (np.nan, np.nan)
     x = outcome.x[: count + cuts]
-    return outcome, (float(revenue @ x), float(risk @ x))
+    return outcome, (base_revenue + float(revenue @ x), base_risk + float(risk @ x))

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from lendplan.data.texts import Texts
 from lendplan.models import sums
-from lendplan.models.measures import Floats, Indices, Objective
+from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem, concatenated, reordered
-from lendplan.models.tally import Tally, tallied, tally
+from lendplan.models.tally import Tally, tally
 from lendplan.solvers import lagrangian
 from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, combined, least
 from lendplan.solvers.result import Options, Result
@@ -104,9 +104,8 @@ class ClusterBook:
 
     def ask_of(self, plan: Settlement, question: Callable[..., Any], *arguments: Any) -> list[Any]:
         """Return what each part answers to ``question(standing, its part of the plan, …)``, in the book's order."""
-        objective = self.problem.objective
         asked = [
-            self.client.submit(question, one, part_of(plan, part), objective, *arguments, pure=False)
+            self.client.submit(question, one, part_of(plan, part), *arguments, pure=False)
             for one, part in zip(self.standing, self.parts, strict=True)
         ]
         return gathered(self.client, asked)
@@ -213,12 +212,8 @@ def _answers(standing: Standing, prices: Floats, value: Value) -> Floats:
 def _closest(
     standing: Standing, prices: Floats, value: Value, most: int, lending: bool
 ) -> tuple[Indices, Floats]:
-    """Return the ``most`` closest of a part, places in the part and how close they are."""
-    close = standing.blocks.closeness(prices, value, lending=lending)
-    if most >= len(close):
-        return np.arange(len(close)), close
-    place, _ = least(close, most)
-    return place, close[place]
+    """Return at least the ``most`` closest of a part, places in the part and how close they are."""
+    return standing.blocks.closer(prices, value, most, lending=lending)
 
 
 def _some(standing: Standing, positions: Indices) -> Problem:
@@ -231,11 +226,9 @@ def chosen_in(standing: Standing, prices: Floats, value: Value) -> tuple[NDArray
     return rate.astype(np.int16), line
 
 
-def _spread(standing: Standing, plan: Settlement, objective: Objective) -> tuple[Indices, Floats]:
-    del objective
+def _spread(standing: Standing, plan: Settlement) -> tuple[Indices, Floats]:
     return standing.blocks.spread(plan)
 
 
-def _tallied(standing: Standing, plan: Settlement, objective: Objective) -> list[Floats]:
-    problem = standing.share.problem.replaced(objective=objective)
-    return tallied(problem, problem.choice(*standing.blocks.spread(plan)), standing.blocks.block)
+def _tallied(standing: Standing, plan: Settlement) -> list[Floats]:
+    return standing.blocks.tallied(plan)

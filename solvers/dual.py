@@ -16,7 +16,7 @@ import numpy as np
 
 from lendplan.models.measures import Floats
 from lendplan.models.sums import BLOCK
-from lendplan.solvers.boxstep import Relaxed, relax
+from lendplan.solvers.boxstep import COLUMNS, Relaxed, gain_that_counts, relax
 from lendplan.solvers.cutting_planes import descend
 from lendplan.solvers.newton import newton
 from lendplan.solvers.pricing import Book, Evaluation, Lagrangian
@@ -27,7 +27,9 @@ SMALL = 8192  # enterprises that are priced without a sample
 _STEPS = 150
 _MANY = 40  # rows
 _TINY = 150  # enterprises whose choices all enter one linear problem at once
-_VERY_LARGE = 300_000
+_LAST_STEP = 0.3  # of it the best prices may still be away
+_SOME_PER_CENT = 0.02
+_FEW_COLUMNS = 2  # an enterprise
 _NEAR = 1e-6  # relative: from here on the linear problem over the open choices is faster
 
 
@@ -55,7 +57,15 @@ def lowest(
         far = 10.0 * _unit(book, value)
         bundle = [nothing] if start is None else [book.evaluate(start, value), nothing]
         return relax(
-            book, value, bundle, far, options, left=left, stage=stage, width=book.size, few=start is not None
+            book,
+            value,
+            bundle,
+            far,
+            options,
+            left=left,
+            stage=stage,
+            width=book.size,
+            columns=None if start is None else COLUMNS,
         )
     bundle, radius = near(book, value, options, left=left, stage=stage, start=start)
     if len(book.amount) > _MANY and book.size <= SMALL:
@@ -64,6 +74,17 @@ def lowest(
             book, value, bundle, 10.0 * _unit(book, value), options, left=left, stage=stage, width=book.size
         )
     return relax(book, value, bundle, radius, options, left=left, stage=stage)
+
+
+def again(
+    book: Book, value: Value, prices: Floats, options: Options, *, left: Callable[[], float], stage: str
+) -> Relaxed:
+    """Return the optimum of the relaxation of some thousands of enterprises whose prices are right to some per cent."""
+    at = book.evaluate(prices, value)
+    radius = _SOME_PER_CENT * np.maximum(np.abs(prices), 0.1 * _unit(book, value))
+    return relax(
+        book, value, [at], radius, options, left=left, stage=stage, width=book.size, columns=_FEW_COLUMNS
+    )
 
 
 def near(
@@ -135,14 +156,13 @@ def _by_sample(
     if solved.infeasible:
         return None
     unit = 0.1 * _unit(few, inner)
-    prices = solved.at.prices
     near_ties = _part(book, BLOCK)
-    if book.size >= _VERY_LARGE:  # most of the way is gone on an eighth of the book
-        eighth = _part(book, book.size // 8)
-        prices = newton(eighth, near_ties, inner, prices, unit, enough_time=lambda: left() > 0)[0].prices
-        near_ties = eighth
-    bundle = newton(book, near_ties, value, prices, unit, enough_time=lambda: left() > 0)
-    return bundle, np.abs(bundle[0].prices) / np.sqrt(book.size)
+    fine = gain_that_counts(options)
+    prices = solved.at.prices
+    bundle = newton(book, near_ties, value, prices, unit, enough_time=lambda: left() > 0, fine=fine)
+    if len(bundle) == 1:
+        return bundle, np.abs(prices) / np.sqrt(book.size)
+    return bundle, _LAST_STEP * np.abs(bundle[0].prices - bundle[1].prices)
 
 
 def _part(book: Book, most: int) -> Lagrangian:

@@ -8,17 +8,19 @@ before.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-from lendplan.models.measures import Indices
+from lendplan.models.measures import Floats, Indices
 from lendplan.solvers.core import core_model, left_within, margin_for, read_core, with_right_sides
+from lendplan.solvers.dual import again
 from lendplan.solvers.engine import Outcome, run
 from lendplan.solvers.entry import obeys_bounds
 from lendplan.solvers.inhand import InHand
-from lendplan.solvers.pricing import Lagrangian, Settlement
+from lendplan.solvers.polish import polish
+from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Settlement
 from lendplan.solvers.result import StopReason, objective_scale
 
 _OPEN, _OPEN_A_ROW = 10, 4  # enterprises open at first, and so many more a row, in a small book …
@@ -30,6 +32,11 @@ _PLAN_SHARE = 0.7  # of the asked gap that a first plan of a small book may miss
 _GOOD_ENOUGH = 2e-5  # … and this much relative in any case: the search finds better ones
 _LARGER_SHARE = 0.6  # the same of a larger book, which is not searched
 _WIDEN = 2
+# A larger book is narrowed to so many enterprises of either kind, and one more in so many …
+_NARROW, _NARROW_OF = 150, 1000
+_NARROW_SHARE = 0.3  # … such that this much of the gap is lost at most, …
+_NARROW_WIDEN = 4  # … else to so many times as many.
+_NARROW_PART = 3  # where more than one in so many of them is to be open the whole book is looked at again
 _MOST_OPEN = 1600  # enterprises of either kind in a model for a plan
 _NEAR = 1e-3  # so near, relative, the search goes on from a plan of a small book
 _NEARER = 3.0  # times the asked gap: so near, from one of a larger book
@@ -55,27 +62,21 @@ class Found(Enum):
 
 
 def first_plan(hand: InHand) -> Found | StopReason:
-    """Find a plan from the prices; return why it stopped early, or how it ended.
-
-    Those whose rate hangs on the least are not enough where a row is to be met: so many again are open whose lending
-    does.
-    """
+    """Find a plan from the prices; return why it stopped early, or how it ended."""
     rows = len(hand.book.amount)
     most = _OPEN + _OPEN_A_ROW * rows if hand.is_small else _LARGER_OPEN + _LARGER_OPEN_A_ROW * rows
+    whole = Ground(hand.book, hand.at)
+    narrow = _narrowed(hand)
     while True:
         if hand.left() <= 0:
             return StopReason.TIME_LIMIT
-        everybody = most >= hand.book.size
-        positions, margin = hand.book.closest(hand.at.prices, hand.value, most)
-        lending = 0.0
-        if not everybody:
-            others, lending = hand.book.closest(hand.at.prices, hand.value, most, lending=True)
-            positions = np.union1d(positions, others)
-        outcome = _among(hand, positions, margin, lending, spare=most)
+        ground = whole if narrow is None or _NARROW_PART * most > narrow.book.size else narrow
+        everybody = most >= ground.book.size
+        outcome = _with_open(hand, ground, most)
         if outcome.x is None and everybody and not outcome.infeasible:
             return outcome.stop
         if outcome.infeasible and everybody:  # perhaps for want of choices only
-            outcome = _among(hand, positions, float("inf"), 0.0, spare=None)
+            outcome = _among(hand, ground, np.arange(ground.book.size), float("inf"), 0.0, spare=None)
             if outcome.infeasible:
                 return Found.INFEASIBLE
         if outcome.stop is StopReason.INTERRUPTED:
@@ -86,6 +87,61 @@ def first_plan(hand: InHand) -> Found | StopReason:
         most *= _WIDEN
 
 
+@dataclass(frozen=True)
+class Ground:
+    """Where a plan is looked for: the whole book, or some enterprises, all others as its prices have it."""
+
+    book: Book  # its right sides are what the others leave
+    at: Evaluation  # at the best prices of these enterprises
+    positions: Indices | None = None  # in the whole book, rising; None where it is the whole
+
+    def plan(self, hand: InHand, positions: Indices, rate: Indices, line: Floats) -> Settlement:
+        """Return the plan of a few of these enterprises, their others as the prices of all of them have it."""
+        if self.positions is None:
+            return Settlement(hand.at.prices, hand.value, positions, rate, line)
+        rates, lines = self.book.choices(self.at.prices, hand.value)
+        rates[positions], lines[positions] = rate, line
+        return Settlement(hand.at.prices, hand.value, self.positions, rates, lines)
+
+
+def _narrowed(hand: InHand) -> Ground | None:
+    """Return those whose choice hangs on little, with prices of their own at which they meet what the others leave.
+
+    However little the prices of a large book are off, so many choices change with them that what is used of a row is
+    off by more than the few enterprises of a small model can make up for. Thousands can, and their prices say how; they
+    are as many as it takes for their own bound to come near to that of the book.
+    """
+    book, at, value = hand.book, hand.at, hand.value
+    most = _NARROW + book.size // _NARROW_OF
+    while not hand.is_small and 2 * most < book.size and hand.left() > 0:
+        positions, _ = book.closest(at.prices, value, most)
+        others, _ = book.closest(at.prices, value, most, lending=True)
+        positions = np.union1d(positions, others)
+        core = book.gather(positions)
+        own = Lagrangian(core).evaluate(at.prices, value)
+        part = Lagrangian(core, book.amount - (at.used - own.used))
+        relaxed = again(part, value, at.prices, hand.quiet, left=hand.left, stage="plan")
+        rest = value.revenue * (at.revenue - own.revenue) + value.risk * (at.risk - own.risk)
+        if not relaxed.infeasible and hand.bound - (rest + relaxed.at.bound) <= _NARROW_SHARE * hand.slack:
+            return Ground(part, relaxed.at, positions)
+        most *= _NARROW_WIDEN
+    return None
+
+
+def _with_open(hand: InHand, ground: Ground, most: int) -> Outcome:
+    """Solve the model over those whose choice hangs on the least.
+
+    Those whose rate does are not enough where a row is to be met: so many again are open whose lending does.
+    """
+    prices = ground.at.prices
+    positions, margin = ground.book.closest(prices, hand.value, most)
+    lending = 0.0
+    if most < ground.book.size:
+        others, lending = ground.book.closest(prices, hand.value, most, lending=True)
+        positions = np.union1d(positions, others)
+    return _among(hand, ground, positions, margin, lending, spare=most)
+
+
 def _is_for_search(hand: InHand) -> bool:
     """Whether the search is the quicker way on from the plan in hand."""
     if hand.is_small:
@@ -93,14 +149,17 @@ def _is_for_search(hand: InHand) -> bool:
     return hand.book.size <= SEARCHED and hand.gap <= _NEARER * hand.options.gap
 
 
-def _among(hand: InHand, positions: Indices, margin: float, lending: float, *, spare: int | None) -> Outcome:
+def _among(
+    hand: InHand, ground: Ground, positions: Indices, margin: float, lending: float, *, spare: int | None
+) -> Outcome:
     """Solve the model over some enterprises, everybody else as the prices have it."""
-    whole = hand.book.gather(positions)
-    own = Lagrangian(whole).evaluate(hand.at.prices, hand.value)
-    core = with_right_sides(whole, hand.book.amount - (hand.at.used - own.used))
+    prices = ground.at.prices
+    whole = ground.book.gather(positions)
+    own = Lagrangian(whole).evaluate(prices, hand.value)
+    core = with_right_sides(whole, ground.book.amount - (ground.at.used - own.used))
     if spare is not None:
-        margin = min(margin, margin_for(core, hand.at.prices, hand.value, spare))
-    choices = left_within(core, hand.at.prices, hand.value, margin, lending=lending)
+        margin = min(margin, margin_for(core, prices, hand.value, spare))
+    choices = left_within(core, prices, hand.value, margin, lending=lending)
     outcome = run(
         core_model(core, choices, hand.value),
         replace(hand.options, gap=0.0),
@@ -110,7 +169,8 @@ def _among(hand: InHand, positions: Indices, margin: float, lending: float, *, s
         settings=_FOR_A_PLAN,
     )
     if outcome.x is not None:
-        hand.take_polished(core, positions, *read_core(core, choices, outcome.x), hand.at.prices)
+        rate, line = polish(core, *read_core(core, choices, outcome.x), hand.quiet, seconds=hand.left())
+        hand.take(ground.plan(hand, positions, rate, line))
     return outcome
 
 

@@ -10,21 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import highspy
 import numpy as np
 
 from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem
 from lendplan.solvers.boxstep import penalties
-from lendplan.solvers.engine import SolverError
 from lendplan.solvers.pricing import Book, Evaluation, Lagrangian
 from lendplan.solvers.rowtable import Value
 
 _STEPS = 14
-_FINE = 1e-9  # relative: a step that gains less is the last
+FINE = 1e-9  # relative: a step that gains less is the last
 _RIDGE = 1e-8
 _HALVINGS = 3
 _TIES = 150  # near changes of choice a row
+_QUADRATIC_STEPS, _QUADRATIC_FINE = 100, 1e-12
 
 
 def newton(
@@ -35,6 +34,7 @@ def newton(
     unit: Floats,
     *,
     enough_time: Callable[[], bool],
+    fine: float = FINE,
 ) -> list[Evaluation]:
     """Return evaluations of the book, the lowest first.
 
@@ -44,6 +44,7 @@ def newton(
     part : some of its enterprises, for the curvature
     start : shape (rows,), prices within some per cent of the best
     unit : shape (rows,), the size of a price that matters
+    fine : relative; a step that gains less is the last
     """
     scale = book.size / part.size
     sense = book.table.sense
@@ -61,7 +62,7 @@ def newton(
             sense,
             trust * np.maximum(np.abs(best.prices), unit),
         )
-        if foretold <= _FINE * max(abs(best.bound), 1e-300):
+        if foretold <= fine * max(abs(best.bound), 1e-300):
             break
         trial = best
         for _ in range(_HALVINGS):
@@ -74,7 +75,7 @@ def newton(
             break
         gained = best.bound - trial.bound
         best = trial
-        if gained <= _FINE * abs(best.bound):
+        if gained <= fine * abs(best.bound):
             break
     return sorted(bundle, key=lambda at: at.bound)
 
@@ -89,15 +90,42 @@ def _curvature(part: Lagrangian, value: Value, prices: Floats) -> Floats:
     An enterprise whose best choice beats its second best by p changes over when the prices move by p along the
     difference Δa of what the two use. With the changes-over spread evenly, −∂a/∂λ is the sum of Δa Δaᵀ / 2p⁺ over
     those with p ≤ p⁺. Being a sum of squares it is right to a few per cent in every direction at once.
+
+    Changes between lending and declining, or to the other end of the lines, are rare and matter most, those to the
+    rate beside are many and small: each kind has a width p⁺ of its own, with as many changes within.
     """
-    positions, widest = part.closest(prices, value, min(_TIES * len(prices), part.size // 8))
-    core = part.gather(positions)
+    most = min(_TIES * len(prices), part.size // 8)
+    curvature = np.zeros((len(prices), len(prices)))
+    for lending in (True, False):
+        positions, widest = part.closest(prices, value, most, lending=lending)
+        core = part.gather(positions)
+        first, second = _two_best(core, prices, value, lending=lending)
+        change = use_of(core, first) - use_of(core, second)
+        curvature += change @ change.T / (2.0 * max(widest, 1e-300))
+    return curvature
+
+
+def _two_best(core: Problem, prices: Floats, value: Value, *, lending: bool) -> tuple[Indices, Indices]:
+    """Return the best choice of each and the one it may change to, numbered as :func:`use_of` has them, (n,) each.
+
+    With ``lending`` the change is to decline, or to the other end of the lines; else to another rate, and where the
+    two best choices are no two rates there is none.
+    """
     decline, lend = penalties(core, prices, value)
     n, m = core.size, len(core.rates)
-    choices = np.concatenate([lend.reshape(n, 2 * m), decline[:, None]], axis=1)
-    two = np.argsort(choices, axis=1, kind="stable")[:, :2]
-    change = use_of(core, two[:, 0]) - use_of(core, two[:, 1])
-    return np.asarray(change @ change.T / (2.0 * max(widest, 1e-300)))
+    everybody = np.arange(n)
+    if not lending:
+        choices = np.concatenate([lend.reshape(n, 2 * m), decline[:, None]], axis=1)
+        best = choices.argmin(axis=1)
+        choices[everybody, best] = np.inf
+        second = choices.argmin(axis=1)
+        both_rates = (best < 2 * m) & (second < 2 * m) & (best % 2 == second % 2)
+        return best, np.where(both_rates, second, best)
+    rate = lend.min(axis=2).argmin(axis=1)
+    three = np.stack([2 * rate, 2 * rate + 1, np.full(n, 2 * m)])
+    penalty = np.stack([*lend[everybody, rate].T, decline])
+    order = np.argsort(penalty, axis=0, kind="stable")
+    return three[order[0], everybody], three[order[1], everybody]
 
 
 def use_of(core: Problem, choice: Indices) -> Floats:
@@ -139,22 +167,29 @@ def _step(
 
 
 def _quadratic(gradient: Floats, hessian: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Minimise a convex quadratic over a box, by HiGHS."""
-    rows = len(gradient)
-    highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
-    for r in range(rows):
-        highs.addVar(float(lower[r]), float(upper[r]))
-        highs.changeColCost(r, float(gradient[r]))
-    column, row = np.nonzero(np.triu(np.ones((rows, rows))))
-    quadratic = highspy.HighsHessian()
-    quadratic.dim_ = rows
-    quadratic.format_ = highspy.HessianFormat.kTriangular
-    quadratic.start_ = np.searchsorted(column, np.arange(rows + 1)).astype(np.int32)
-    quadratic.index_ = row.astype(np.int32)
-    quadratic.value_ = hessian[row, column]
-    highs.passHessian(quadratic)
-    highs.run()
-    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        raise SolverError("HiGHS did not solve the quadratic model of the dual")
-    return np.asarray(np.clip(np.array(highs.getSolution().col_value), lower, upper))
+    """Minimise gradient·d + d'·hessian·d / 2 over a box that holds 0, the Hessian being positive definite.
+
+    Newton steps of those that are not held by a bound, cut to the box and halved until they gain (Bertsekas,
+    Projected Newton methods for optimization problems with simple constraints, SIAM Journal on Control and
+    Optimization 20, 1982). HiGHS's own solver was seen to call points optimal that were not.
+    """
+
+    def worth(d: Floats) -> float:
+        return float(gradient @ d + 0.5 * d @ hessian @ d)
+
+    d = np.zeros(len(gradient))
+    for _ in range(_QUADRATIC_STEPS):
+        slope = gradient + hessian @ d
+        free = ~(((d <= lower) & (slope > 0)) | ((d >= upper) & (slope < 0)))
+        if not free.any() or np.abs(slope[free]).max() <= _QUADRATIC_FINE:
+            break
+        step = np.zeros(len(d))
+        step[free] = -np.linalg.solve(hessian[np.ix_(free, free)], slope[free])
+        trial = np.clip(d + step, lower, upper)
+        while worth(trial) >= worth(d) and np.abs(step).max() > _QUADRATIC_FINE:
+            step *= 0.5
+            trial = np.clip(d + step, lower, upper)
+        if worth(trial) >= worth(d):
+            break
+        d = trial
+    return d

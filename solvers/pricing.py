@@ -30,8 +30,8 @@ import numpy as np
 from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem, reordered
 from lendplan.models.sums import BLOCK
-from lendplan.models.tally import Tally, tally_of
-from lendplan.solvers.blocks import BEST, block_of
+from lendplan.models.tally import Tally, spans, tallied, tally
+from lendplan.solvers.blocks import BEST, Block, block_of
 from lendplan.solvers.rowtable import MEASURE, RowTable, Value
 from lendplan.solvers.stretch import stretch
 
@@ -136,10 +136,9 @@ class Lagrangian:
         self.table = RowTable(problem)
         self.amount = self.table.amount if amount is None else amount
         self._spread: tuple[Settlement, Indices, Floats] | None = None  # the last plan that was asked for
-        self.block = step = BLOCK if block is None else block
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 and problem.size > step else None
-        spans = [slice(start, min(start + step, problem.size)) for start in range(0, problem.size, step)]
-        self.blocks = list(self._each(lambda span: block_of(stretch(problem, span, self.table)), spans))
+        self.spans = spans(problem.size, BLOCK if block is None else block)
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 and len(self.spans) > 1 else None
+        self.blocks = list(self._each(lambda span: block_of(stretch(problem, span, self.table)), self.spans))
 
     @property
     def size(self) -> int:
@@ -196,7 +195,26 @@ class Lagrangian:
         """
         if most >= self.size:
             return np.arange(self.size), np.inf
-        return least(self.closeness(prices, value, lending=lending), most)
+        positions, close = self.closer(prices, value, most + 1, lending=lending)
+        return least(close, most, positions)
+
+    def closer(
+        self, prices: Floats, value: Value, most: int, *, lending: bool = False
+    ) -> tuple[Indices, Floats]:
+        """Return at least the ``most`` enterprises whose choice hangs on the least, rising, and on how much; (p,)."""
+        worth = self.table.worth(prices, value)
+
+        def of(block: Block) -> tuple[Indices, Floats]:
+            close = block.closeness(worth, lending=lending)
+            if most < len(close):
+                near = np.flatnonzero(close <= np.partition(close, most - 1)[most - 1])
+                order = np.argsort(block.at[near])
+                return block.at[near][order], close[near][order]
+            order = np.argsort(block.at)
+            return block.at[order], close[order]
+
+        positions, close = zip(*self._each(of, self.blocks), strict=True)
+        return np.concatenate(positions), np.concatenate(close)
 
     def gather(self, positions: Indices) -> Problem:
         """Return some of the enterprises as a problem of their own; its right sides are the whole problem's."""
@@ -228,7 +246,16 @@ class Lagrangian:
 
     def tally(self, plan: Settlement) -> Tally:
         """Return what a plan adds up to."""
-        return tally_of(self.problem, self.problem.choice(*self.spread(plan)))
+        return tally(self.problem, self.tallied(plan))
+
+    def tallied(self, plan: Settlement) -> list[Floats]:
+        """Return what each block of a plan adds up to, for :func:`lendplan.models.tally.tally`."""
+        rate, line = self.spread(plan)
+
+        def block(span: slice) -> Floats:
+            return tallied(self.problem, self.problem.choice(rate[span], line[span], span), span)
+
+        return list(self._each(block, self.spans))
 
 
 def least(values: Floats, most: int, positions: Indices | None = None) -> tuple[Indices, float]:

@@ -31,6 +31,7 @@ def value_of(problem: Problem) -> Value:
 
 
 _ROUNDING = 1e-13
+_MOST_KEYS = 1 << 16  # of cells, until those that occur are counted off
 
 
 class RowTable:
@@ -80,17 +81,13 @@ class RowTable:
 
     def slots_of(self, rows: slice) -> tuple[NDArray[np.int32], Indices]:
         """Return the cell of each of the rows and the slots that count each cell, (cells, arrays + 1)."""
-        length = rows.stop - rows.start
-        cell = np.zeros(length, dtype=np.int32)
-        slots = np.zeros((1, 1), dtype=np.int64)
+        cells = _Cells(rows.stop - rows.start)
         for codes, first, width in zip(self.arrays, self._first, self._widths, strict=True):
-            own = codes[rows].astype(np.int64)
-            own[(own < 0) | (own >= width)] = width
-            present, cell = compact(cell * np.int64(width + 1) + own, len(slots) * (width + 1))
-            code = present % (width + 1)
-            added = np.where(code < width, first + code, self.slots)  # the last slot counts nobody
-            slots = np.column_stack([slots[present // (width + 1)], added])
-        return cell, slots
+            # As an unsigned number a code below 0, which no row counts, is beyond the width, too.
+            cells.divide(np.minimum(codes[rows].view(np.uint32), np.uint32(width)), width + 1, first)
+        cells.settle()
+        slots = cells.slots
+        return cells.of, np.where(slots < 0, self.slots, slots)  # the last slot counts nobody
 
     def worth(self, prices: Floats, value: Value) -> Floats:
         """Return what a unit of each measure is worth in each slot, (slots + 1, measures)."""
@@ -112,3 +109,35 @@ class RowTable:
         used = np.add.reduceat(terms, self._starts, axis=1)
         gross = np.add.reduceat(np.abs(terms), self._starts, axis=1)
         return np.where(np.abs(used) <= _ROUNDING * gross, 0.0, used)
+
+
+class _Cells:
+    """A division of enterprises into those that the same rows count.
+
+    Codes become digits of a key, and the keys that occur are counted off once there may be too many.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.of = np.zeros(size, dtype=np.int32)  # (size,) the cell of each
+        self.slots = np.zeros((1, 1), dtype=np.int64)  # (cells, arrays + 1), −1 for none
+        self._key, self._keys = np.zeros(size, dtype=np.int64), 1
+        self._digits: list[tuple[int, int]] = []
+
+    def divide(self, code: NDArray[np.uint32], digits: int, first: int) -> None:
+        """Divide by a code from 0 to ``digits`` − 1; the last is of no slot, the others are from ``first`` on."""
+        if self._keys * digits > _MOST_KEYS:
+            self.settle()
+        self._key *= digits
+        self._key += code
+        self._keys *= digits
+        self._digits.append((digits, first))
+
+    def settle(self) -> None:
+        """Count off the cells that occur."""
+        present, self.of = compact(self._key, self._keys)
+        columns: list[Indices] = []
+        for digits, first in reversed(self._digits):
+            present, code = np.divmod(present, digits)
+            columns.append(np.where(code < digits - 1, first + code, -1))
+        self.slots = np.column_stack([self.slots[present], *columns[::-1]])
+        self._key, self._keys, self._digits = self.of.astype(np.int64), len(self.slots), []

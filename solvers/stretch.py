@@ -92,9 +92,15 @@ def stretch(problem: Problem, rows: slice, table: RowTable) -> Stretch:
 def _groups(problem: Problem, rows: slice) -> tuple[tuple[Group, ...], Indices]:
     """Return who shares an envelope, and the order in which they stand together."""
     m = len(problem.rates)
-    key = (problem.curve[rows].astype(np.int64) * m + problem.first_rate[rows]) * m + problem.last_rate[rows]
+    key = problem.curve[rows].astype(np.int64)
+    for rate in (problem.first_rate, problem.last_rate):
+        key *= m
+        key += rate[rows]
     codes, kind = compact(key, len(problem.retention) * m * m)
-    order = np.argsort(kind, kind="stable")
+    few = len(codes) <= np.iinfo(np.uint16).max
+    order = np.argsort(
+        kind.astype(np.uint16) if few else kind, kind="stable"
+    )  # small numbers are sorted by counting
     ends = np.cumsum(np.bincount(kind, minlength=len(codes))).tolist()
     groups = []
     for code, start, stop in zip(codes.tolist(), [0, *ends[:-1]], ends, strict=True):
@@ -126,8 +132,9 @@ def _terms(problem: Problem, at: Indices, needed: tuple[int, ...]) -> tuple[Term
                 common.append((basis, measure))
                 factors.append(float(factor))
     each = np.stack(own_factors) if own else np.empty((0, len(at)))
-    return Terms(*_columns(common), np.array(factors)), Terms(*_columns(own), each)
+    return _terms_of(common, np.array(factors)), _terms_of(own, each)
 
 
-def _columns(pairs: list[tuple[int, int]]) -> NDArray[np.int32]:
-    return np.ascontiguousarray(np.array(pairs, dtype=np.int32).reshape(-1, 2).T)
+def _terms_of(pairs: list[tuple[int, int]], factor: Floats) -> Terms:
+    basis, measure = np.ascontiguousarray(np.array(pairs, dtype=np.int32).reshape(-1, 2).T)
+    return Terms(basis, measure, factor)

@@ -1,6 +1,6 @@
 """Check that a built wheel holds every source and data file that git tracks in the package's rooms.
 
-python tests/wheel_files.py dist/lendplan-0.2.0-py3-none-any.whl
+python tests/wheel_files.py dist/lendplan-0.4.0-….whl
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 ROOMS = ("lendplan", "models", "solvers", "certify", "data", "reports", "scenarios")
-SHIPPED = (".py", ".yaml", ".csv", "py.typed")
+SHIPPED = (".py", ".pyi", ".pyx", ".yaml", ".csv", "py.typed")
 
 
 def wanted(root: Path) -> set[str]:

@@ -6,13 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
-from books import random_book, random_row, with_limits
+from books import random_book, random_problem, random_row, with_limits
 
 from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Members, Problem, Row
-from lendplan.solvers import blocks, stretch
+from lendplan.solvers import blocks, lagrangian, stretch
 from lendplan.solvers.blocks import BEST, Block, NumpyBlock
-from lendplan.solvers.rowtable import RowTable, Value
+from lendplan.solvers.result import Options
+from lendplan.solvers.rowtable import MEASURE, RowTable, Value
 from lendplan.solvers.stretch import Stretch
 
 pytestmark = pytest.mark.skipif(not blocks.COMPILED, reason="lendplan was installed without a C compiler")
@@ -118,6 +119,32 @@ def test_as_many_rates_as_there_are() -> None:
         assert_same((compiled.closeness(worth),), (numpy.closeness(worth),))
 
 
+@pytest.mark.parametrize(("size", "gap"), [(40, 1e-9), (3000, 1e-5), (9000, 1e-5)])
+def test_a_solve_is_the_same_without_the_compiled_loops(
+    size: int, gap: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(size)
+    problem = random_problem(size, size, 6, budget=1.2 * size)
+    half = draw.integers(0, 2, size).astype(np.int32)
+    problem = with_limits(
+        problem,
+        Row("loss", "risk", 1, None, amount=0.0075 * size),
+        Row("half", "line", 1, Members(half, 0), amount=0.55 * size),
+        Row("reach", "count", -1, Members(half, 1), amount=0.2 * size),
+    )
+    options = Options(gap=gap, threads=2)
+    compiled = lagrangian.solve(problem, options)
+    monkeypatch.setattr(blocks, "COMPILED", False)
+    numpy = lagrangian.solve(problem, options)
+    assert compiled.rate is not None
+    assert compiled.line is not None
+    assert numpy.rate is not None
+    assert numpy.line is not None
+    assert (compiled.rate >= 0).any()
+    assert_same((compiled.rate, compiled.line), (numpy.rate, numpy.line))
+    assert (compiled.bound, compiled.prices) == (numpy.bound, numpy.prices)
+
+
 def test_a_block_travels() -> None:
     problem = problem_of(5, 100)
     table = RowTable(problem)
@@ -137,6 +164,6 @@ def test_an_answer_is_what_the_choices_add_up_to() -> None:
     whole = compiled.answer(worth)[0]
     choice = problem.choice(np.where(line > 0, rate, -1)[np.argsort(one.at)], line[np.argsort(one.at)])
     totals = problem.totals(choice)
-    for at, name in ((3, "revenue"), (4, "risk")):
-        assert whole[at] == pytest.approx(totals[name], rel=1e-12), name
+    assert whole[MEASURE["revenue"]] == pytest.approx(totals["revenue"], rel=1e-12)
+    assert whole[MEASURE["risk"]] == pytest.approx(totals["risk"], rel=1e-12)
     assert whole[BEST] == pytest.approx(totals["revenue"] - totals["risk"], rel=1e-10)

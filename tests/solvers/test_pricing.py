@@ -11,9 +11,18 @@ from searched import Priced, everything
 
 from lendplan.models.measures import Floats, Objective, Ranges
 from lendplan.models.problem import Members, Problem, Row
-from lendplan.solvers import pricing, stretch
+from lendplan.solvers import blocks, pricing, stretch
 from lendplan.solvers.pricing import Evaluation, Lagrangian, Settlement, least
 from lendplan.solvers.rowtable import Value, value_of
+
+
+@pytest.fixture(params=["compiled", "numpy"], autouse=True)
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try everything with the compiled loops, where they are built, and with NumPy."""
+    if request.param == "numpy":
+        monkeypatch.setattr(blocks, "COMPILED", False)
+    elif not blocks.COMPILED:
+        pytest.skip("lendplan was installed without a C compiler")
 
 
 def book(seed: int, size: int = 20) -> Problem:

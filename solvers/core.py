@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import BUDGET, Problem
 from lendplan.solvers.arrays import ArrayModel
-from lendplan.solvers.boxstep import penalties
+from lendplan.solvers.openchoices import penalties
 from lendplan.solvers.rowtable import Value
 from lendplan.solvers.sparse import from_entries, from_rows, stacked
 

@@ -76,7 +76,7 @@ def lowest(
     return relax(book, value, bundle, radius, options, left=left, stage=stage)
 
 
-def again(
+def priced_again(
     book: Book, value: Value, prices: Floats, options: Options, *, left: Callable[[], float], stage: str
 ) -> Relaxed:
     """Return the optimum of the relaxation of some thousands of enterprises whose prices are right to some per cent."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from lendplan.models.measures import Floats, Indices
 from lendplan.solvers.core import core_model, left_within, margin_for, read_core, with_right_sides
-from lendplan.solvers.dual import again
+from lendplan.solvers.dual import priced_again
 from lendplan.solvers.engine import Outcome, run
 from lendplan.solvers.entry import obeys_bounds
 from lendplan.solvers.inhand import InHand
@@ -24,10 +24,8 @@ from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Settlement
 from lendplan.solvers.result import StopReason, objective_scale
 
 _OPEN, _OPEN_A_ROW = 10, 4  # enterprises open at first, and so many more a row, in a small book …
-_LARGER_OPEN, _LARGER_OPEN_A_ROW = (
-    20,
-    6,
-)  # … and in a larger one, where more of them have to make up for others
+# … and in a larger one, where more of them have to make up for others:
+_LARGER_OPEN, _LARGER_OPEN_A_ROW = 20, 6
 _PLAN_SHARE = 0.7  # of the asked gap that a first plan of a small book may miss of its model's bound …
 _GOOD_ENOUGH = 2e-5  # … and this much relative in any case: the search finds better ones
 _LARGER_SHARE = 0.6  # the same of a larger book, which is not searched
@@ -35,17 +33,16 @@ _WIDEN = 2
 # A larger book is narrowed to so many enterprises of either kind, and one more in so many …
 _NARROW, _NARROW_OF = 150, 1000
 _NARROW_SHARE = 0.3  # … such that this much of the gap is lost at most, …
-_NARROW_WIDEN = 4  # … else to so many times as many.
+_NARROW_WIDEN = 4  # … else to so many times as many, up to a size that takes a second.
+_NARROW_MOST = 20_000
 _NARROW_PART = 3  # where more than one in so many of them is to be open the whole book is looked at again
 _MOST_OPEN = 1600  # enterprises of either kind in a model for a plan
 _NEAR = 1e-3  # so near, relative, the search goes on from a plan of a small book
 _NEARER = 3.0  # times the asked gap: so near, from one of a larger book
 SEARCHED = 10_000  # enterprises up to which the last digits are searched for
 _START_NEAR = 3e-3  # so near, relative, the search goes on from the plan of a similar problem
-_MIXES = (
-    0.75,
-    1.5,
-)  # enterprises a row that keep their part of that plan, while all others follow the prices
+# Enterprises a row that keep their part of that plan, while all others follow the prices:
+_MIXES = 0.75, 1.5
 _FOR_A_PLAN = {
     "mip_max_nodes": 1000,  # effort is not counted by the clock
     "mip_heuristic_run_feasibility_jump": False,
@@ -113,19 +110,22 @@ def _narrowed(hand: InHand) -> Ground | None:
     """
     book, at, value = hand.book, hand.at, hand.value
     most = _NARROW + book.size // _NARROW_OF
-    while not hand.is_small and 2 * most < book.size and hand.left() > 0:
+    found = None
+    while not hand.is_small and most <= _NARROW_MOST and 2 * most < book.size and hand.left() > 0:
         positions, _ = book.closest(at.prices, value, most)
         others, _ = book.closest(at.prices, value, most, lending=True)
         positions = np.union1d(positions, others)
         core = book.gather(positions)
         own = Lagrangian(core).evaluate(at.prices, value)
         part = Lagrangian(core, book.amount - (at.used - own.used))
-        relaxed = again(part, value, at.prices, hand.quiet, left=hand.left, stage="plan")
+        relaxed = priced_again(part, value, at.prices, hand.quiet, left=hand.left, stage="plan")
         rest = value.revenue * (at.revenue - own.revenue) + value.risk * (at.risk - own.risk)
-        if not relaxed.infeasible and hand.bound - (rest + relaxed.at.bound) <= _NARROW_SHARE * hand.slack:
-            return Ground(part, relaxed.at, positions)
+        if not relaxed.infeasible:
+            found = Ground(part, relaxed.at, positions)
+            if hand.bound - (rest + relaxed.at.bound) <= _NARROW_SHARE * hand.slack:
+                break
         most *= _NARROW_WIDEN
-    return None
+    return found
 
 
 def _with_open(hand: InHand, ground: Ground, most: int) -> Outcome:

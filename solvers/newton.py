@@ -14,7 +14,7 @@ import numpy as np
 
 from lendplan.models.measures import Floats, Indices
 from lendplan.models.problem import Problem
-from lendplan.solvers.boxstep import penalties
+from lendplan.solvers.openchoices import penalties
 from lendplan.solvers.pricing import Book, Evaluation, Lagrangian
 from lendplan.solvers.rowtable import Value
 

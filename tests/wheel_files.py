@@ -1,6 +1,6 @@
 """Check that a built wheel holds every source and data file that git tracks in the package's rooms.
 
-python tests/wheel_files.py dist/lendplan-0.4.0-….whl
+python tests/wheel_files.py dist/lendplan-….whl
 """
 
 from __future__ import annotations

@@ -105,13 +105,13 @@ def test_where_the_objective_is_dust_the_relaxation_ends(monkeypatch: pytest.Mon
     """At a weight of 0 the least risk is worth 0, a constant less what it takes: D is never right to its own size."""
     problem = lendplan.load(SHIPPED).case.problem
     rounds = []
-    solve = boxstep._solve
+    solve = boxstep.best_mixture
 
     def counting(*arguments: Any) -> Any:
         rounds.append(1)
         return solve(*arguments)
 
-    monkeypatch.setattr(boxstep, "_solve", counting)
+    monkeypatch.setattr(boxstep, "best_mixture", counting)
     result = lagrangian.solve(problem.replaced(objective=Objective("weighted", 0.0, None)), Options())
     assert result.solution is SolutionStatus.OPTIMAL
     assert len(rounds) < 30

@@ -167,6 +167,18 @@ def _is_hopeless(book: Book, prices: Floats) -> bool:
     return ray.bound < -_SURE * gross
 
 
+def unit_of(book: Book, value: Value) -> Floats:
+    """Return a price of each row at which all that it counts would cost what all is worth, (rows,)."""
+    free = book.evaluate(np.zeros(len(book.amount)), Value(1.0, 0.0))
+    gross = np.maximum(np.abs(free.used), np.abs(book.amount))
+    gross = np.where(gross > 0, gross, gross.max(initial=0.0))
+    gross = np.where(gross > 0, gross, 1.0)
+    worth = abs(value.revenue * free.revenue) + abs(value.risk * free.risk)
+    if not worth > 0.0:  # nobody earns anything: a per cent of all amounts has the right size
+        worth = 0.01 * (abs(value.revenue) + abs(value.risk)) * gross.max()
+    return worth / gross
+
+
 def gain_that_counts(options: Options) -> float:
     """Return the gain of a large book's bound, relative, below which the next step is left."""
     return max(_COUNTS, _COUNTS_OF_GAP * options.gap)

@@ -16,7 +16,7 @@ import numpy as np
 
 from lendplan.models.measures import Floats
 from lendplan.models.sums import BLOCK
-from lendplan.solvers.boxstep import COLUMNS, Relaxed, gain_that_counts, relax
+from lendplan.solvers.boxstep import COLUMNS, Relaxed, gain_that_counts, relax, unit_of
 from lendplan.solvers.cutting_planes import descend
 from lendplan.solvers.newton import newton
 from lendplan.solvers.pricing import Book, Evaluation, Lagrangian
@@ -27,9 +27,8 @@ SMALL = 8192  # enterprises that are priced without a sample
 _STEPS = 150
 _MANY = 40  # rows
 _TINY = 150  # enterprises whose choices all enter one linear problem at once
+_TIES_OF = 32  # of a very large book so much is looked through for changes of choice that are near
 _LAST_STEP = 0.3  # of it the best prices may still be away
-_SOME_PER_CENT = 0.02
-_FEW_COLUMNS = 2  # an enterprise
 _NEAR = 1e-6  # relative: from here on the linear problem over the open choices is faster
 
 
@@ -54,7 +53,7 @@ def lowest(
     """
     if book.size <= _TINY:
         nothing = book.evaluate(np.zeros(len(book.amount)), value)
-        far = 10.0 * _unit(book, value)
+        far = 10.0 * unit_of(book, value)
         bundle = [nothing] if start is None else [book.evaluate(start, value), nothing]
         return relax(
             book,
@@ -71,20 +70,9 @@ def lowest(
     if len(book.amount) > _MANY and book.size <= SMALL:
         # With hundreds of rows few cuts say little: everybody's choices enter at once.
         return relax(
-            book, value, bundle, 10.0 * _unit(book, value), options, left=left, stage=stage, width=book.size
+            book, value, bundle, 10.0 * unit_of(book, value), options, left=left, stage=stage, width=book.size
         )
     return relax(book, value, bundle, radius, options, left=left, stage=stage)
-
-
-def priced_again(
-    book: Book, value: Value, prices: Floats, options: Options, *, left: Callable[[], float], stage: str
-) -> Relaxed:
-    """Return the optimum of the relaxation of some thousands of enterprises whose prices are right to some per cent."""
-    at = book.evaluate(prices, value)
-    radius = _SOME_PER_CENT * np.maximum(np.abs(prices), 0.1 * _unit(book, value))
-    return relax(
-        book, value, [at], radius, options, left=left, stage=stage, width=book.size, columns=_FEW_COLUMNS
-    )
 
 
 def near(
@@ -103,14 +91,14 @@ def near(
     bundle, radius = found or _by_planes(book, value, left=left, start=start)
     fine = 0.01 / np.sqrt(max(1, book.size))
     best = bundle[0]
-    return bundle, np.maximum(radius, fine * np.maximum(0.1 * np.abs(best.prices), _unit(book, value)))
+    return bundle, np.maximum(radius, fine * np.maximum(0.1 * np.abs(best.prices), unit_of(book, value)))
 
 
 def _by_planes(
     book: Book, value: Value, *, left: Callable[[], float], start: Floats | None
 ) -> tuple[list[Evaluation], Floats]:
     nothing = book.evaluate(np.zeros(len(book.amount)), value)
-    unit = 0.3 * _unit(book, value)
+    unit = 0.3 * unit_of(book, value)
     first = nothing
     if start is not None:
         first = min(nothing, book.evaluate(start, value), key=lambda at: at.bound)
@@ -128,18 +116,6 @@ def _by_planes(
     )
 
 
-def _unit(book: Book, value: Value) -> Floats:
-    """Return a price of each row at which all that it counts would cost what all is worth, (rows,)."""
-    free = book.evaluate(np.zeros(len(book.amount)), Value(1.0, 0.0))
-    gross = np.maximum(np.abs(free.used), np.abs(book.amount))
-    gross = np.where(gross > 0, gross, gross.max(initial=0.0))
-    gross = np.where(gross > 0, gross, 1.0)
-    worth = abs(value.revenue * free.revenue) + abs(value.risk * free.risk)
-    if not worth > 0.0:  # nobody earns anything: a per cent of all amounts has the right size
-        worth = 0.01 * (abs(value.revenue) + abs(value.risk)) * gross.max()
-    return worth / gross
-
-
 def _by_sample(
     book: Book,
     value: Value,
@@ -155,8 +131,8 @@ def _by_sample(
     solved = lowest(few, inner, options, left=left, stage=stage, start=start)
     if solved.infeasible:
         return None
-    unit = 0.1 * _unit(few, inner)
-    near_ties = _part(book, BLOCK)
+    unit = 0.1 * unit_of(few, inner)
+    near_ties = _part(book, max(BLOCK, book.size // _TIES_OF))
     fine = gain_that_counts(options)
     prices = solved.at.prices
     bundle = newton(book, near_ties, value, prices, unit, enough_time=lambda: left() > 0, fine=fine)

@@ -15,10 +15,10 @@ import numpy as np
 
 from lendplan.models.measures import Floats, Indices
 from lendplan.solvers.core import core_model, left_within, margin_for, read_core, with_right_sides
-from lendplan.solvers.dual import priced_again
 from lendplan.solvers.engine import Outcome, run
 from lendplan.solvers.entry import obeys_bounds
 from lendplan.solvers.inhand import InHand
+from lendplan.solvers.narrowed import narrowed
 from lendplan.solvers.polish import polish
 from lendplan.solvers.pricing import Book, Evaluation, Lagrangian, Settlement
 from lendplan.solvers.result import StopReason, objective_scale
@@ -30,11 +30,7 @@ _PLAN_SHARE = 0.7  # of the asked gap that a first plan of a small book may miss
 _GOOD_ENOUGH = 2e-5  # … and this much relative in any case: the search finds better ones
 _LARGER_SHARE = 0.6  # the same of a larger book, which is not searched
 _WIDEN = 2
-# A larger book is narrowed to so many enterprises of either kind, and one more in so many …
-_NARROW, _NARROW_OF = 150, 1000
-_NARROW_SHARE = 0.3  # … such that this much of the gap is lost at most, …
-_NARROW_WIDEN = 4  # … else to so many times as many, up to a size that takes a second.
-_NARROW_MOST = 20_000
+_NARROW_SHARE = 0.3  # of the gap may be lost by narrowing a larger book
 _NARROW_PART = 3  # where more than one in so many of them is to be open the whole book is looked at again
 _MOST_OPEN = 1600  # enterprises of either kind in a model for a plan
 _NEAR = 1e-3  # so near, relative, the search goes on from a plan of a small book
@@ -102,30 +98,12 @@ class Ground:
 
 
 def _narrowed(hand: InHand) -> Ground | None:
-    """Return those whose choice hangs on little, with prices of their own at which they meet what the others leave.
-
-    However little the prices of a large book are off, so many choices change with them that what is used of a row is
-    off by more than the few enterprises of a small model can make up for. Thousands can, and their prices say how; they
-    are as many as it takes for their own bound to come near to that of the book.
-    """
-    book, at, value = hand.book, hand.at, hand.value
-    most = _NARROW + book.size // _NARROW_OF
-    found = None
-    while not hand.is_small and most <= _NARROW_MOST and 2 * most < book.size and hand.left() > 0:
-        positions, _ = book.closest(at.prices, value, most)
-        others, _ = book.closest(at.prices, value, most, lending=True)
-        positions = np.union1d(positions, others)
-        core = book.gather(positions)
-        own = Lagrangian(core).evaluate(at.prices, value)
-        part = Lagrangian(core, book.amount - (at.used - own.used))
-        relaxed = priced_again(part, value, at.prices, hand.quiet, left=hand.left, stage="plan")
-        rest = value.revenue * (at.revenue - own.revenue) + value.risk * (at.risk - own.risk)
-        if not relaxed.infeasible:
-            found = Ground(part, relaxed.at, positions)
-            if hand.bound - (rest + relaxed.at.bound) <= _NARROW_SHARE * hand.slack:
-                break
-        most *= _NARROW_WIDEN
-    return found
+    """Return a large book's few whose choice hangs on little, so many that hardly any of the gap is lost."""
+    if hand.is_small:
+        return None
+    loss = _NARROW_SHARE * hand.slack
+    found = narrowed(hand.book, hand.at, hand.value, hand.quiet, loss=loss, left=hand.left, stage="plan")
+    return None if found is None else Ground(found.book, found.relaxed.at, found.positions)
 
 
 def _with_open(hand: InHand, ground: Ground, most: int) -> Outcome:

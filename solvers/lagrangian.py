@@ -21,7 +21,7 @@ import numpy as np
 from lendplan.models.measures import Floats, Ranges
 from lendplan.models.problem import Problem
 from lendplan.models.sums import BLOCK
-from lendplan.solvers.boxstep import Relaxed
+from lendplan.solvers.boxstep import Relaxed, gain_that_counts
 from lendplan.solvers.closing import close, close_from_start
 from lendplan.solvers.core import with_right_sides
 from lendplan.solvers.dual import lowest
@@ -29,6 +29,7 @@ from lendplan.solvers.engine import SolverError
 from lendplan.solvers.entry import expect_finite, in_order_of_ids, start_in_order_of_ids
 from lendplan.solvers.firstplan import Found, first_plan, try_start
 from lendplan.solvers.inhand import InHand
+from lendplan.solvers.narrowed import narrowed
 from lendplan.solvers.pricing import Book, Lagrangian, Settlement
 from lendplan.solvers.relaxation import TIE, widest
 from lendplan.solvers.result import Options, Result, SolutionStatus, StopReason, objective_scale
@@ -143,15 +144,28 @@ def _value_terms(hand: InHand) -> StopReason | Found | None:
         relaxed = _lowest(hand, value, stage)
         if relaxed.infeasible:
             return Found.INFEASIBLE
-        if np.isnan(relaxed.revenue):
+        totals = _totals(hand, relaxed, value, stage)
+        if np.isnan(totals).any():
             return relaxed.stop if relaxed.stop is not StopReason.PROVEN else StopReason.TIME_LIMIT
-        corners.append(relaxed)
+        corners.append(totals)
     book.amount = whole
-    most, least = corners
     budget = hand.problem.budget
-    ranges = Ranges(*widest(most.revenue, least.revenue, budget), *widest(most.risk, least.risk, budget))
+    (most_revenue, most_risk), (least_revenue, least_risk) = corners
+    ranges = Ranges(*widest(most_revenue, least_revenue, budget), *widest(most_risk, least_risk, budget))
     hand.problem = book.problem = hand.problem.with_ranges(ranges)
     return None
+
+
+def _totals(hand: InHand, relaxed: Relaxed, value: Value, stage: str) -> tuple[float, float]:
+    """Return revenue and risk of the relaxation's best mixture; NaN where none was found."""
+    if not np.isnan(relaxed.revenue) or relaxed.stop is not StopReason.PROVEN:
+        return relaxed.revenue, relaxed.risk
+    # The prices of a large book are right long before a mixture of all its enterprises meets the rows.
+    loss = gain_that_counts(hand.options) * abs(relaxed.at.bound)
+    few = narrowed(hand.book, relaxed.at, value, hand.quiet, loss=loss, left=hand.left, stage=stage)
+    if few is None:
+        return np.nan, np.nan
+    return few.revenue + few.relaxed.revenue, few.risk + few.relaxed.risk
 
 
 def _lowest(hand: InHand, value: Value, stage: str) -> Relaxed:

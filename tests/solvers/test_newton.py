@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+from typing import Any
+
 import numpy as np
 import pytest
 from books import random_problem, with_limits
 
+from lendplan.models.measures import Objective
 from lendplan.models.problem import Members, Problem, Row
+from lendplan.solvers import boxstep, lagrangian
 from lendplan.solvers.dual import SMALL, lowest
-from lendplan.solvers.newton import newton
+from lendplan.solvers.narrowed import Narrowed, narrowed
+from lendplan.solvers.newton import _quadratic, newton
 from lendplan.solvers.pricing import Lagrangian
-from lendplan.solvers.result import Options
+from lendplan.solvers.result import Options, SolutionStatus
 from lendplan.solvers.rowtable import Value
 
 PROFIT = Value(1.0, -1.0)
@@ -54,3 +60,69 @@ def test_where_no_choice_that_a_row_counts_is_near_there_is_no_step() -> None:
     relaxed = lowest(book, PROFIT, Options(), left=lambda: 60.0, stage="")
     assert relaxed.exact
     assert relaxed.at.bound == pytest.approx(found[0].bound, rel=1e-12)
+
+
+def tight_book(size: int) -> Problem:
+    """Return a book whose loss, groups and count bind."""
+    draw = np.random.default_rng(size)
+    half = draw.integers(0, 2, size).astype(np.int32)
+    problem = random_problem(6, size, 6, budget=1.2 * size)
+    return with_limits(
+        problem,
+        Row("loss", "risk", 1, everyone_of(problem), amount=0.0075 * size),
+        Row("half", "line", 1, Members(half, 0), amount=0.55 * size),
+        Row("reach", "count", -1, Members(half, 1), amount=0.2 * size),
+    )
+
+
+@pytest.mark.parametrize("kind", ["profit", "weighted"])
+def test_a_very_large_book_is_left_before_the_last_digits(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ranges of `weighted` and the plan come from a narrowed book then; they are those of the exact optimum."""
+    objective = Objective("profit") if kind == "profit" else Objective("weighted", 0.4)
+    problem = tight_book(SMALL + 3000).replaced(objective=objective)
+    options = Options(gap=1e-4)
+    exact = lagrangian.solve(problem, options)
+    rounds = boxstep.rounds_for
+    monkeypatch.setattr(boxstep, "rounds_for", lambda size: 0 if size > SMALL else rounds(size))
+    asked: list[str] = []
+
+    def spied(*arguments: Any, **settings: Any) -> Narrowed | None:
+        asked.append(settings["stage"])
+        return narrowed(*arguments, **settings)
+
+    monkeypatch.setattr(lagrangian, "narrowed", spied)
+    early = lagrangian.solve(problem, options)
+    assert early.solution is SolutionStatus.OPTIMAL
+    assert early.bound >= exact.bound - 1e-9 * abs(exact.bound)
+    ours, theirs = early.problem.objective.ranges, exact.problem.objective.ranges
+    assert (len(asked), ours is None) == ((2, False) if kind == "weighted" else (0, True))
+    if ours is not None and theirs is not None:
+        assert astuple(ours) == pytest.approx(astuple(theirs), rel=1e-6)
+
+
+def test_a_narrowed_book_has_a_bound_near_to_the_whole_ones() -> None:
+    problem = tight_book(6000)
+    book = Lagrangian(problem)
+    exact = lowest(book, PROFIT, Options(), left=lambda: 60.0, stage="")
+    found = narrowed(book, exact.at, PROFIT, Options(), loss=0.0, left=lambda: 60.0, stage="")
+    assert found is not None
+    assert 300 <= found.book.size < 6000
+    assert found.bound(PROFIT) == pytest.approx(exact.at.bound, rel=1e-9)
+    # The others' plan and the mixture of those few meet every row.
+    assert found.relaxed.exact
+    assert found.revenue + found.relaxed.revenue == pytest.approx(exact.revenue, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_quadratic_model_has_its_minimum_where_no_direction_descends(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    rows = int(draw.integers(1, 14))
+    wide = draw.normal(size=(rows, rows + 2)) * 10.0 ** draw.uniform(-2, 0, (rows, 1))
+    hessian = wide @ wide.T + 1e-8 * np.eye(rows)
+    gradient = draw.normal(size=rows)
+    lower, upper = -draw.uniform(0, 3, rows), draw.uniform(0, 3, rows)
+    found = _quadratic(gradient, hessian, lower, upper)
+    slope = gradient + hessian @ found
+    assert np.all((lower <= found) & (found <= upper))
+    assert np.all((slope >= -1e-7) | (found >= upper))
+    assert np.all((slope <= 1e-7) | (found <= lower))

@@ -20,7 +20,7 @@ import lendplan
 from lendplan.solvers.lagrangian import solve
 from lendplan.solvers.result import Options
 
-SHIPPED = Path(lendplan.__file__).resolve().parents[1] / "scenarios" / "annual_budget.yaml"
+SHIPPED = Path(__file__).resolve().parents[1] / "scenarios" / "annual_budget.yaml"
 LARGE, QUICK_LARGE = 100_000, 5_000
 POINTS, QUICK_POINTS = 41, 9
 RUNS, LARGE_RUNS = 5, 2

@@ -33,7 +33,7 @@ _CUTS, _FEW_CUTS = 60, 8  # in a larger book, in one of at most
 _FEW = 2000  # enterprises
 _SURE = 1e-9
 _LARGE = 200_000  # enterprises: in a larger book the last digits are left, where a round gains no more than
-_COUNTS, _COUNTS_OF_GAP = 1e-9, 0.01  # of D, and of the asked gap
+_COUNTS, _COUNTS_OF_GAP = (1e-9, 1e-8), 0.01  # of D, at least and at most, and of the asked gap
 _ABSURD = 1e3  # times what is lent is worth
 _FAR = 100.0  # times the first box: prices that have grown so far may have no bound at all
 
@@ -181,7 +181,8 @@ def unit_of(book: Book, value: Value) -> Floats:
 
 def gain_that_counts(options: Options) -> float:
     """Return the gain of a large book's bound, relative, below which the next step is left."""
-    return max(_COUNTS, _COUNTS_OF_GAP * options.gap)
+    least, most = _COUNTS
+    return min(max(least, _COUNTS_OF_GAP * options.gap), most)
 
 
 def rounds_for(size: int) -> int:

@@ -16,6 +16,7 @@ from lendplan.solvers.result import Options, Progress, SearchProof, objective_sc
 from lendplan.solvers.rowtable import Value
 
 _SAFETY = 0.9  # of the gap: a little less is aimed at, so that rounding does not miss it
+_FAR = 0.1  # of the bound
 SMALL = 2000  # enterprises up to which the search is quicker than a wider model
 
 
@@ -74,8 +75,12 @@ class InHand:
 
     @property
     def slack(self) -> float:
-        """The asked gap, a little less, in the unit of the objective."""
-        size = abs(self.best.value) if self.best is not None else abs(self.bound)
+        """The asked gap, a little less, in the unit of the objective.
+
+        A plan that is far from the bound, such as to lend nothing, does not say what the best one will be worth.
+        """
+        is_near = self.best is not None and self.bound - self.best.value <= _FAR * abs(self.bound)
+        size = abs(self.best.value) if self.best is not None and is_near else abs(self.bound)
         return self.safe_gap * max(size, objective_scale(self.problem))
 
     @property

@@ -93,6 +93,8 @@ def test_a_very_large_book_is_left_before_the_last_digits(kind: str, monkeypatch
     monkeypatch.setattr(lagrangian, "narrowed", spied)
     early = lagrangian.solve(problem, options)
     assert early.solution is SolutionStatus.OPTIMAL
+    assert early.bound is not None
+    assert exact.bound is not None
     assert early.bound >= exact.bound - 1e-9 * abs(exact.bound)
     ours, theirs = early.problem.objective.ranges, exact.problem.objective.ranges
     assert (len(asked), ours is None) == ((2, False) if kind == "weighted" else (0, True))

@@ -223,12 +223,14 @@ cdef class CompiledBlock:
         """Find the best and the next best of the rates that a group may have, of equals the first."""
         cdef double v, most = -INFINITY, next_most = -INFINITY
         cdef int32_t rate
-        best[0] = second[0] = -1
+        best[0] = group.first
+        second[0] = -1
         for rate in range(group.first, group.last + 1):
             v = exposure * self.exposure[group.curve, rate] + interest * self.interest[group.curve, rate]
             if v > most:
-                next_most = most
-                second[0] = best[0]
+                if most > -INFINITY:
+                    next_most = most
+                    second[0] = best[0]
                 most = v
                 best[0] = rate
             elif v > next_most:

@@ -146,8 +146,11 @@ def best_mixture(
     total = count + cuts + 2 * rows
     uses = [changed(core.row_form(row)) for row in core.rows]
     use = [np.concatenate([change, open_.used[r]]) for r, (_, change) in enumerate(uses)]
-    # In any unit of money the slack must not dwarf what is used, nor vanish beside it.
-    unit = np.array([np.abs(part).max(initial=0.0) for part in use])
+    # In any unit of money the slack must not dwarf what is used, nor vanish beside it. Changes may all be 0, and what
+    # is left of the others but rounding: the bases have the row's size.
+    unit = np.array(
+        [max(np.abs(part).max(initial=0.0), abs(base)) for part, (base, _) in zip(use, uses, strict=True)]
+    )
     unit = np.where(unit > 0, unit, 1.0)
     slack = np.concatenate([-np.diag(unit), np.diag(unit)], axis=1)
     limits = [np.concatenate([part, slack[r]]) for r, part in enumerate(use)]

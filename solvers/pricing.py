@@ -202,6 +202,8 @@ class Lagrangian:
         self, prices: Floats, value: Value, most: int, *, lending: bool = False
     ) -> tuple[Indices, Floats]:
         """Return at least the ``most`` enterprises whose choice hangs on the least, rising, and on how much; (p,)."""
+        if not self.blocks:  # nobody is eligible
+            return np.empty(0, dtype=np.int64), np.empty(0)
         worth = self.table.worth(prices, value)
 
         def of(block: Block) -> tuple[Indices, Floats]:

@@ -11,6 +11,7 @@ from books import random_problem, with_limits
 
 from lendplan.models.measures import Objective
 from lendplan.models.problem import Members, Problem, Row
+from lendplan.models.sums import BLOCK
 from lendplan.solvers import boxstep, lagrangian
 from lendplan.solvers.dual import SMALL, lowest
 from lendplan.solvers.narrowed import Narrowed, narrowed
@@ -128,3 +129,27 @@ def test_the_quadratic_model_has_its_minimum_where_no_direction_descends(seed: i
     assert np.all((lower <= found) & (found <= upper))
     assert np.all((slope >= -1e-7) | (found >= upper))
     assert np.all((slope <= 1e-7) | (found <= lower))
+
+
+def test_a_limit_whose_members_can_change_their_rate_alone_has_its_size() -> None:
+    """Three that must be lent one line: no change counts, and what others use of the row is rounding."""
+    size = BLOCK + 2000
+    where = np.array([5, BLOCK + 100, BLOCK + 101])
+    problem = random_problem(1, size, 6)
+    low, high, must, curve = (
+        getattr(problem, name).copy() for name in ("line_min", "line_max", "must_lend", "curve")
+    )
+    draws = (np.random.default_rng(seed).uniform(1e-4, 9e-4, 3) for seed in range(99))
+    low[where] = high[where] = next(v for v in draws if (v[0] + v[1]) + v[2] != v[0] + (v[1] + v[2]))
+    must[where], curve[where] = True, 0
+    codes = np.full(size, -1, dtype=np.int32)
+    codes[where] = 0
+    problem = problem.replaced(line_min=low, line_max=high, must_lend=must, curve=curve, budget=0.3 * size)
+    problem = with_limits(problem, Row("small", "line", 1, Members(codes, 0), amount=1e4))
+    found = lagrangian.solve(problem, Options(gap=1e-5))
+    assert found.solution is SolutionStatus.OPTIMAL
+
+
+def test_nobody_is_close_where_nobody_is() -> None:
+    positions, close = Lagrangian(random_problem(1, 0)).closer(np.array([0.5]), PROFIT, 3)
+    assert positions.shape == close.shape == (0,)

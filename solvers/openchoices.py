@@ -135,12 +135,10 @@ def best_mixture(
         per_line, per_loan = core.coefficients(form, who, np.maximum(rate, 0))
         return np.where(rate >= 0, per_line * line + per_loan, 0.0)
 
-    def changed(form: Form) -> tuple[float, Floats]:
-        """Return what the bases come to and by how much each column changes it."""
+    def changed(form: Form) -> tuple[Floats, Floats]:
+        """Return what each base comes to and by how much each column changes it."""
         base = valued(form, everybody, columns.base_rate, columns.base_line)
-        return float(base.sum()), valued(form, columns.owner, columns.rate, columns.line) - base[
-            columns.owner
-        ]
+        return base, valued(form, columns.owner, columns.rate, columns.line) - base[columns.owner]
 
     count, cuts = len(columns.rate), len(open_.revenue)
     total = count + cuts + 2 * rows
@@ -149,7 +147,10 @@ def best_mixture(
     # In any unit of money the slack must not dwarf what is used, nor vanish beside it. Changes may all be 0, and what
     # is left of the others but rounding: the bases have the row's size.
     unit = np.array(
-        [max(np.abs(part).max(initial=0.0), abs(base)) for part, (base, _) in zip(use, uses, strict=True)]
+        [
+            max(np.abs(part).max(initial=0.0), np.abs(base).max(initial=0.0))
+            for part, (base, _) in zip(use, uses, strict=True)
+        ]
     )
     unit = np.where(unit > 0, unit, 1.0)
     slack = np.concatenate([-np.diag(unit), np.diag(unit)], axis=1)
@@ -161,10 +162,11 @@ def best_mixture(
     once = from_entries(
         np.concatenate([place, np.full(cuts, len(group))]), at, np.ones(len(at)), (len(group) + 1, total)
     )
-    base_revenue, more_revenue = changed(core.measures["revenue"])
-    base_risk, more_risk = changed(core.measures["risk"])
+    revenues, more_revenue = changed(core.measures["revenue"])
+    risks, more_risk = changed(core.measures["risk"])
+    base_revenue, base_risk = float(revenues.sum()), float(risks.sum())
     revenue, risk = np.append(more_revenue, open_.revenue), np.append(more_risk, open_.risk)
-    right = amount - np.array([base for base, _ in uses])
+    right = amount - np.array([base.sum() for base, _ in uses])
     due = (core.must_lend & (columns.base_rate < 0)).astype(np.float64)
     model = ArrayModel(
         cost=np.concatenate([value.revenue * revenue + value.risk * risk, -upper * unit, lower * unit]),

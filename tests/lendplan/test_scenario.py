@@ -621,6 +621,7 @@ def refusals(read: Callable[[], object]) -> tuple[Finding, ...]:
     return ()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
 @example({"title": "\ud800"})
 @example({"grade_factor": {"\ud800": 1}})
@@ -630,7 +631,7 @@ def test_nothing_but_an_input_error_is_raised(changes: dict[str, Any]) -> None:
     assert "pydantic" not in text
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
 def test_nothing_but_an_input_error_is_raised_by_a_file(tmp_path: Path, changes: dict[str, Any]) -> None:
     text = json.dumps(
